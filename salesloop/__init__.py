@@ -1,0 +1,1 @@
+"""salesloop: the notebook kit that closes the loop of sales management."""
