@@ -1,0 +1,208 @@
+"""Sentences and numbers in the reader's language: message catalogues and the habits of writing money and dates."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import string
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+LANGUAGES = ("en", "zh")
+_LOCALES = {"en": "en_US", "zh": "zh_Hans_CN"}
+_FOLDER = Path(__file__).parent / "locale"
+MISSING = "–"
+
+
+@lru_cache(maxsize=8)
+def catalogue(lang: str, folder: Path = _FOLDER) -> dict[str, str]:
+    """Return all messages of a language; an id that two files give is an error."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    messages: dict[str, str] = {}
+    for file in sorted((folder / lang).glob("*.yml")):
+        found = yaml.load(file.read_text(encoding="utf-8"), Loader=loader) or {}
+        doubled = messages.keys() & found.keys()
+        if doubled:
+            raise ValueError(f"{file.name}: messages given twice: {sorted(doubled)}")
+        messages.update({key: str(value) for key, value in found.items()})
+    return messages
+
+
+class _Formatter(string.Formatter):
+    """Format ``{value:money}`` and the like with a `Text`."""
+
+    def __init__(self, text: Text):
+        self.text = text
+
+    def format_field(self, value, spec):
+        """Format one value by the name of its kind."""
+        return self.text.show(value, spec or "text")
+
+
+class Text:
+    """One language and one currency: how a page says things.
+
+    Parameters
+    ----------
+    lang : {"en", "zh"}
+        The reader's language.
+    currency : str
+        The unit's home currency, an ISO code.
+
+    Examples
+    --------
+    >>> Text("en", "CNY").money(12_345_000), Text("zh", "CNY").money(12_345_000)
+    ('¥12.3M', '¥1,234.5万')
+    >>> Text("en", "USD").percent(0.3333), Text("en", "USD").money(float("nan"))
+    ('33.3%', '–')
+    """
+
+    def __init__(self, lang: str = "en", currency: str = "CNY"):
+        if lang not in LANGUAGES:
+            from salesloop.errors import ParameterError
+
+            raise ParameterError("language", found=repr(lang), allowed=", ".join(LANGUAGES))
+        self.lang, self.currency, self.locale = lang, currency, _LOCALES[lang]
+
+    def t(self, message: str, **values: object) -> str:
+        """Return a message with its values filled in; an unknown message is a KeyError that names it."""
+        return _Formatter(self).vformat(catalogue(self.lang)[message], (), values)
+
+    def has(self, message: str) -> bool:
+        """Return whether a message exists in this language."""
+        return message in catalogue(self.lang)
+
+    def label(self, column: str, stage: str = "") -> str:
+        """Return a column's heading, a stage's own before the common one, else the name itself."""
+        return self._first(column, f"{stage}.column.{column}", f"column.{column}")
+
+    def word(self, code: object, stage: str = "") -> str:
+        """Return the word for a code such as a verdict, else the code itself."""
+        if _undefined(code):
+            return MISSING
+        return self._first(str(code), f"{stage}.word.{code}", f"word.{code}")
+
+    def _first(self, default: str, *ids: str) -> str:
+        found = catalogue(self.lang)
+        return next((found[name] for name in ids if name in found), default)
+
+    def show(self, value: object, kind: str = "text", stage: str = "") -> str:
+        """Return a value as text by its kind; what is undefined becomes a dash."""
+        if _undefined(value):
+            return MISSING
+        if kind == "word":
+            return self.word(value, stage)
+        if kind == "text":
+            return str(value)
+        shown = getattr(self, kind, None)
+        if kind not in KINDS or shown is None:
+            raise KeyError(f"unknown format {kind!r}; allowed: {', '.join(KINDS)}")
+        return shown(value)
+
+    def money(self, value: float) -> str:
+        """Return money short, in the reader's habit."""
+        if _undefined(value):
+            return MISSING
+        value = float(value)
+        sign, size = ("-" if value < 0 else ""), abs(value)
+        body = _short_zh(size) if self.lang == "zh" else _short_en(size)
+        return f"{sign}{self.symbol}{body}"
+
+    def money_exact(self, value: float) -> str:
+        """Return money to the cent."""
+        return MISSING if _undefined(value) else f"{'-' if value < 0 else ''}{self.symbol}{abs(float(value)):,.2f}"
+
+    @property
+    def symbol(self) -> str:
+        """Return the currency's sign."""
+        signs = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "JP¥", "HKD": "HK$", "INR": "₹"}
+        return signs.get(self.currency, f"{self.currency} ")
+
+    def number(self, value: float) -> str:
+        """Return a number with at most two significant decimals."""
+        size = abs(float(value))
+        return f"{float(value):,.0f}" if size >= 100 else f"{float(value):,.1f}" if size >= 10 else f"{value:,.2f}"
+
+    def count(self, value: float) -> str:
+        """Return a whole number."""
+        return f"{round(float(value)):,}"
+
+    def percent(self, value: float) -> str:
+        """Return a share of one as percent."""
+        return f"{100 * float(value):,.1f}%"
+
+    def points(self, value: float) -> str:
+        """Return a difference of shares in percentage points, signed."""
+        return f"{100 * float(value):+.1f}" + (" pp" if self.lang == "en" else " 个百分点")
+
+    def days(self, value: float) -> str:
+        """Return a number of days."""
+        shown = f"{float(value):,.0f}" if abs(float(value)) >= 10 else f"{float(value):.1f}"
+        return f"{shown} 天" if self.lang == "zh" else f"{shown} day" + ("" if shown in ("1", "1.0") else "s")
+
+    def ratio(self, value: float) -> str:
+        """Return a ratio with two decimals."""
+        return f"{float(value):.2f}"
+
+    def score(self, value: float) -> str:
+        """Return a signed score such as NPS without decimals."""
+        return f"{float(value):+.0f}"
+
+    def date(self, value: object) -> str:
+        """Return a day."""
+        day = pd.Timestamp(str(value)).date()
+        if self.lang == "zh":
+            return f"{day.year}年{day.month}月{day.day}日"
+        return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+    def period(self, value: object) -> str:
+        """Return a month, quarter or year."""
+        text = str(value)
+        if len(text) == 7 and text[4] == "-":
+            year, month = text[:4], int(text[5:])
+            return f"{year}年{month}月" if self.lang == "zh" else f"{_MONTHS[month - 1]} {year}"
+        if len(text) == 6 and text[4] in "Qq":
+            return f"{text[:4]}年第{text[5]}季度" if self.lang == "zh" else f"Q{text[5]} {text[:4]}"
+        return f"{text}年" if self.lang == "zh" and text.isdigit() else text
+
+    def month(self, value: object) -> str:
+        """Return a month short, for an axis."""
+        text = str(value)[:7]
+        return f"{text[2:4]}.{int(text[5:])}" if self.lang == "zh" else f"{_MONTHS[int(text[5:]) - 1]} {text[2:4]}"
+
+
+KINDS = (
+    "money", "money_exact", "number", "count", "percent", "points", "days", "ratio", "score", "date", "period",
+    "month", "text", "word",
+)  # fmt: skip
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _undefined(value: object) -> bool:
+    return value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+
+
+def _short_en(size: float) -> str:
+    for scale, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if size >= scale * 0.99995:
+            return f"{size / scale:,.1f}{letter}"
+    return f"{size:,.0f}"
+
+
+def _short_zh(size: float) -> str:
+    if size >= 0.99995e8:
+        return f"{size / 1e8:,.2f}亿"
+    return f"{size / 1e4:,.1f}万" if size >= 0.99995e4 else f"{size:,.0f}"
+
+
+def plain(value: object) -> object:
+    """Return a value as JSON can hold it: numbers, text, None; days as ISO text."""
+    if _undefined(value):
+        return None
+    if isinstance(value, (pd.Period, dt.date, pd.Timestamp)):
+        return str(value)[:10]
+    return value.item() if hasattr(value, "item") else value
