@@ -1,0 +1,284 @@
+"""The book: the frozen tables of a period, read-only, columns on demand; the only thing a notebook analyses."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from salesloop import paths, periods
+from salesloop.errors import ParameterError
+from salesloop.params import PeriodParams, UnitConfig, load_period, load_unit
+from salesloop.schema import TABLES, table
+
+_KINDS = {"date": "datetime64[us]", "time": "datetime64[us]", "money": "float64", "rate": "float64",
+          "number": "float64", "count": "float64"}  # fmt: skip
+_ACCOUNT_COLUMNS = ("industry", "country", "size_band", "key_account")
+_SEGMENTS = ("region", "team", "segment", "industry", "product", "lead_source", "sales_channel", "type", "size_band")
+_MOST_VALUES = 40
+
+
+class Book:
+    """The frozen tables of one unit and period.
+
+    Frames hold home money as floats in major units, days and local times as naive ``datetime64``; every call
+    returns a fresh copy, so that nothing done in a notebook changes what another cell reads.
+
+    Attributes
+    ----------
+    unit, period, as_of, known_until, cut_off
+        Whose tables these are, the month, the day that places events (the month's end, or a check-in's day),
+        the last day whose knowledge counts, and the last past-tense day of the data.
+    config, params
+        The unit's configuration and the technical values that hold for the period.
+    state_known : {"observed", "events", "dates"}
+        How the state of open deals is known; with ``dates`` their amounts are hindsight.
+    meta : dict
+        What the freeze noted: tie-out, rejects, rows set aside.
+    """
+
+    def __init__(
+        self, *, config: UnitConfig, period: pd.Period, params: PeriodParams | None = None,
+        as_of: dt.date | None = None, meta: Mapping[str, Any] | None = None, folder: Path | None = None,
+        tables: Mapping[str, pd.DataFrame] | None = None,
+    ):  # fmt: skip
+        self.config, self.period, self.params = config, period, params or PeriodParams()
+        self.unit, self.currency, self.meta = config.unit, config.currency, dict(meta or {})
+        self.as_of = as_of or periods.end(period)
+        late = periods.known_until(period, config.close_lag_days, config.country)
+        self.known_until = _day(self.meta.get("known_until")) or (as_of or late)
+        self.cut_off = _day(self.meta.get("cut_off")) or self.known_until
+        self.state_known = self.meta.get("state_known", "events")
+        self._folder, self._tables = folder, dict(tables or {})
+
+    @classmethod
+    def from_tables(
+        cls, tables: Mapping[str, pd.DataFrame], *, period: pd.Period | str, config: UnitConfig | None = None,
+        as_of: dt.date | None = None, known_until: dt.date | None = None, params: PeriodParams | None = None,
+        state_known: str = "events",
+    ) -> Book:  # fmt: skip
+        """Return a book over frames in memory that are frozen already, as tests and benchmarks need it."""
+        meta = {"state_known": state_known, "known_until": str(known_until) if known_until else None}
+        return cls(
+            config=config or UnitConfig(unit="memory"), period=periods.parse_period(period), params=params,
+            as_of=as_of, meta=meta, tables=tables,
+        )  # fmt: skip
+
+    def has(self, *names: str) -> bool:
+        """Return whether each of the tables holds at least one row."""
+        return all(self._rows(name) > 0 for name in names)
+
+    def _rows(self, name: str) -> int:
+        if self._folder is None:
+            return len(self._tables.get(table(name).name, ()))
+        return int(self.meta.get("tables", {}).get(table(name).name, {}).get("rows", 0))
+
+    def table(self, name: str, columns: Iterable[str] | None = None) -> pd.DataFrame:
+        """Return a table as frozen; one that is absent is empty with all its columns.
+
+        Parameters
+        ----------
+        name : str
+            A canonical table, or ``adjustments``.
+        columns : iterable of str, optional
+            Only these columns.
+        """
+        frame = self._read(name)
+        return frame[list(columns)].copy() if columns is not None else frame.copy()
+
+    def _read(self, name: str) -> pd.DataFrame:
+        if name != "adjustments":
+            table(name)
+        if self._folder is not None and name not in self._tables:
+            file = self._folder / f"{name}.parquet"
+            raw = pd.read_parquet(file) if file.is_file() else pd.DataFrame()
+            self._tables[name] = self._local(name, raw)
+        frame = self._tables.get(name, pd.DataFrame())
+        return _typed(name, frame)
+
+    def _local(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
+        """Turn stored UTC times into the unit's local times and put home money in `amount`."""
+        zone = self.config.time_zone
+        for column in TABLES[name].of_type("time") if name in TABLES else ():
+            if column in frame:
+                local = pd.to_datetime(frame[column]).dt.tz_localize("UTC").dt.tz_convert(zone)
+                frame[column] = local.dt.tz_localize(None)
+        return frame
+
+    def deals(self) -> pd.DataFrame:
+        """Return the opportunities with who is credited and the segments they belong to.
+
+        Returns
+        -------
+        DataFrame
+            The columns of `opportunities`, with ``rep`` (shown name), ``team``, ``region`` and ``manager`` (at
+            close for closed deals, at `as_of` for open ones), the account's industry, country, size_band and
+            key_account, and the named segments of unit.yml.
+        """
+        return self._deals.copy()
+
+    @cached_property
+    def _deals(self) -> pd.DataFrame:
+        deals = self.table("opportunities")
+        day = deals["closed_on"].where(deals["status"].isin(["won", "lost", "void"])).fillna(pd.Timestamp(self.as_of))
+        credited = self.credit(deals["owner_id"], day)
+        deals["rep"] = credited["rep"].fillna(deals["owner"]).fillna(deals["owner_id"])
+        deals["team"], deals["manager"] = credited["team"], credited["manager"]
+        deals["region"] = credited["region"].fillna(deals["region"])
+        deals = _with_accounts(deals, self.table("accounts"))
+        return self._named_segments(deals)
+
+    def _named_segments(self, deals: pd.DataFrame) -> pd.DataFrame:
+        for name, segment in self.config.segments.items():
+            if segment.table == "opportunities":
+                deals[name] = deals[segment.column]
+            elif segment.table == "accounts":
+                accounts = self.table("accounts").drop_duplicates("account_id").set_index("account_id")
+                deals[name] = deals["account_id"].map(accounts[segment.column])
+        return deals
+
+    def credit(self, owner_id: pd.Series, day: pd.Series) -> pd.DataFrame:
+        """Return rep (shown name), team, region and manager of owners on given days, by dated memberships.
+
+        Parameters
+        ----------
+        owner_id, day : Series
+            Whose, and on which day; both with the same index, which the result keeps.
+        """
+        members = self.table("memberships").dropna(subset=["rep_id"])
+        asked = pd.DataFrame({"rep_id": owner_id.astype(object), "on": pd.to_datetime(day).astype("datetime64[us]")})
+        asked["_row"] = range(len(asked))
+        members["from_on"] = members["from_on"].fillna(pd.Timestamp("1900-01-01"))
+        found = pd.merge_asof(
+            asked.sort_values("on", kind="stable"), members.sort_values("from_on", kind="stable"),
+            left_on="on", right_on="from_on", by="rep_id",
+        ).sort_values("_row")  # fmt: skip
+        over = found["to_on"].notna() & (found["on"] > found["to_on"])
+        found.loc[over, ["team", "region", "manager"]] = None
+        found["rep"] = found["rep_id"].map(self.rep_names)
+        return found[["rep", "team", "region", "manager"]].set_axis(owner_id.index)
+
+    @cached_property
+    def rep_names(self) -> dict[str, str]:
+        """The name shown for each rep id; two of one name are told apart by their ids."""
+        reps = self.table("reps").drop_duplicates("rep_id").set_index("rep_id")["name"]
+        reps = reps.fillna(pd.Series(reps.index, index=reps.index))
+        twice = reps.duplicated(keep=False)
+        return {key: f"{name} ({key})" if twice[key] else name for key, name in reps.items()}
+
+    @property
+    def segments(self) -> list[str]:
+        """The columns of `deals` that split them into 2 to 40 segments."""
+        wanted = [*dict.fromkeys([*_SEGMENTS, *self.config.segments])]
+        counts = {name: self._deals[name].nunique() for name in wanted if name in self._deals}
+        return [name for name, n in counts.items() if 2 <= n <= _MOST_VALUES]
+
+    def __repr__(self) -> str:
+        return f"Book({self.unit!r}, {str(self.period)!r}, as_of={self.as_of}, state_known={self.state_known!r})"
+
+
+def _day(text: object) -> dt.date | None:
+    return dt.date.fromisoformat(str(text)[:10]) if text else None
+
+
+def _typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Give a frame all the columns of its table, home money in `amount`, and NumPy types."""
+    frame = frame.copy()
+    if "amount_home" in frame:
+        frame["amount_original"] = frame["amount"].astype("float64")
+        frame["amount"] = frame.pop("amount_home")
+    elif name in TABLES and "amount" in TABLES[name].of_type("money") and "amount_original" not in frame:
+        frame["amount_original"] = frame["amount"] if "amount" in frame else None
+    for column in TABLES[name].columns.values() if name in TABLES else ():
+        if column.name not in frame:
+            frame[column.name] = None
+        kind = _KINDS.get(column.type, "object")
+        frame[column.name] = _cast(frame[column.name], kind)
+    if "amount_original" in frame:
+        frame["amount_original"] = frame["amount_original"].astype("float64")
+    return frame
+
+
+def _cast(values: pd.Series, kind: str) -> pd.Series:
+    if kind.startswith("datetime"):
+        return pd.to_datetime(values).astype(kind)
+    return values.astype(object).where(values.notna(), None) if kind == "object" else values.astype(kind)
+
+
+def _with_accounts(deals: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
+    accounts = accounts.drop_duplicates("account_id").set_index("account_id")
+    for column in _ACCOUNT_COLUMNS:
+        deals[column] = deals["account_id"].map(accounts[column])
+    for column in ("segment", "region"):
+        deals[column] = deals[column].fillna(deals["account_id"].map(accounts[column]))
+    return deals
+
+
+def frozen_periods(unit: str) -> list[pd.Period]:
+    """Return the periods that a unit has frozen, oldest first."""
+    folders = paths.data(unit).glob("snapshots/????-??")
+    return sorted(pd.Period(folder.name, freq="M") for folder in folders if (folder / "meta.json").is_file())
+
+
+def open_book(unit: str = "demo", period: str | pd.Period = "latest", as_of: dt.date | str | None = None) -> Book:
+    """Open the frozen tables of a period.
+
+    Parameters
+    ----------
+    unit : str
+        The business unit.
+    period : str
+        A month such as ``"2026-10"``, or ``"latest"`` for the last frozen one.
+    as_of : date or ISO text, optional
+        The day of a check-in inside the period.
+
+    Raises
+    ------
+    ParameterError
+        The unit is unknown, or the period is not frozen.
+    """
+    config, have = load_unit(unit), frozen_periods(unit)
+    month = have[-1] if period in ("latest", None, "") and have else None
+    month = month or (periods.parse_period(period) if period not in ("latest", None, "") else None)
+    if month is None or month not in have:
+        known = f"{have[0]} to {have[-1]}" if have else "none yet"
+        raise ParameterError(
+            f"period {str(period)[:10]!r} of unit {unit!r}", found="no frozen tables",
+            allowed=f"frozen periods: {known}", next_step=f"make report UNIT={unit} PERIOD={month or 'latest'}",
+        )  # fmt: skip
+    day = dt.date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    folder = paths.snapshot(unit, str(month)) if day is None else paths.snapshot(unit, f"{month}@{day}")
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    return Book(config=config, period=month, params=load_period(unit, month), as_of=day, meta=meta, folder=folder)
+
+
+def history(result: str, unit: str = "demo") -> pd.DataFrame:
+    """Return a named result over all published periods, for exploring.
+
+    Parameters
+    ----------
+    result : str
+        ``"stage.value"`` such as ``"forecast.bookings_next"``, or ``"stage.table"`` such as ``"kpi.scorecard"``.
+
+    Returns
+    -------
+    DataFrame
+        One row a period with value, n, low, high, confidence and uom; for a table its rows with ``made_in``.
+    """
+    stage, _, name = result.partition(".")
+    rows: list[pd.DataFrame] = []
+    for file in sorted(paths.reports(unit).glob(f"????-??/results/{stage}.json")):
+        found, period = json.loads(file.read_text(encoding="utf-8")), file.parent.parent.name
+        if name in found["values"]:
+            rows.append(pd.DataFrame([{"period": period, **found["values"][name]}]))
+        elif name in found["tables"]:
+            frame = pd.read_parquet(file.parent / found["tables"][name]["file"])
+            rows.append(frame.assign(made_in=period))
+    if not rows:
+        raise ParameterError(f"result {result[:60]!r}", found="in no published period", allowed="stage.name")
+    return pd.concat(rows, ignore_index=True)
