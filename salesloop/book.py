@@ -193,7 +193,7 @@ def _typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
         frame["amount_original"] = frame["amount"].astype("float64")
         frame["amount"] = frame.pop("amount_home")
     elif name in TABLES and "amount" in TABLES[name].of_type("money") and "amount_original" not in frame:
-        frame["amount_original"] = frame["amount"] if "amount" in frame else None
+        frame["amount_original"] = frame.get("amount")
     for column in TABLES[name].columns.values() if name in TABLES else ():
         if column.name not in frame:
             frame[column.name] = None

@@ -1,0 +1,35 @@
+"""Draw a saved figure: the named plot, its finished table, one language."""
+
+from __future__ import annotations
+
+import importlib
+
+import pandas as pd
+
+from salesloop.errors import StageError
+from salesloop.messages import Text
+
+
+def draw(plot: str, frame: pd.DataFrame, text: Text, *, narrow: bool = False) -> str:
+    """Return a figure as SVG with its text as paths.
+
+    Parameters
+    ----------
+    plot : str
+        ``"stage.name"``: the function `name` of ``salesloop.plots.<stage>``.
+    frame : DataFrame
+        The finished table.
+    text : Text
+        The reader's language and currency.
+    narrow : bool, default False
+        The drawing for a phone.
+    """
+    from salesloop import style
+
+    stage, _, name = plot.partition(".")
+    try:
+        function = getattr(importlib.import_module(f"salesloop.plots.{stage}"), name)
+    except (ImportError, AttributeError):
+        raise StageError(f"plot {plot}", found="no such function", allowed=f"one of salesloop/plots/{stage}.py") from None
+    axes = function(frame, text=text, narrow=narrow)
+    return style.to_svg(axes.figure)

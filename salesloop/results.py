@@ -1,0 +1,238 @@
+"""What leaves a notebook: named values, tables, figures and sentences; typed, and written in one step."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from salesloop import paths
+from salesloop.book import Book, open_book
+from salesloop.errors import StageError
+from salesloop.messages import KINDS, Text, plain
+
+MIME = "application/vnd.salesloop+json"
+OUT = "SALESLOOP_OUT"
+_CENT_KINDS = {"money", "money_exact"}
+_SHOWN_ROWS = 12
+
+
+class Results:
+    """The saved results of one stage, read back.
+
+    Attributes
+    ----------
+    values, tables, figures, sentences
+        As they stand in ``results/<stage>.json``.
+    """
+
+    def __init__(self, folder: Path, stage: str):
+        self.folder, self.stage = folder, stage
+        self.content: dict[str, Any] = json.loads((folder / f"{stage}.json").read_text(encoding="utf-8"))
+        self.values: dict[str, dict] = self.content["values"]
+        self.tables: dict[str, dict] = self.content["tables"]
+        self.figures: list[dict] = self.content["figures"]
+        self.sentences: list[dict] = self.content["sentences"]
+
+    @classmethod
+    def find(cls, folder: Path, stage: str) -> Results | None:
+        """Return a stage's results from a results folder, or None where it has none."""
+        return cls(folder, stage) if (folder / f"{stage}.json").is_file() else None
+
+    def value(self, name: str) -> float:
+        """Return a named value as a number, NaN where it is absent or undefined."""
+        found = self.values.get(name, {}).get("value")
+        return float("nan") if found is None else found
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a named table; one that is absent is empty."""
+        found = self.tables.get(name)
+        return pd.read_parquet(self.folder / found["file"]) if found else pd.DataFrame()
+
+
+class Stage:
+    """One stage at work: its book, what came before it, and the results it will leave.
+
+    Made by `open_stage`. Nothing is published here: a run writes to its own work folder, everything else to
+    ``reports/<unit>/_scratch``.
+    """
+
+    def __init__(self, name: str, book: Book, folder: Path, *, published: Path | None = None):
+        self.name, self.book, self.folder, self._published = name, book, folder, published
+        self.text = Text(book.config.languages[0], book.currency)
+        self.content: dict[str, Any] = {
+            "stage": name, "unit": book.unit, "period": str(book.period), "as_of": str(book.as_of),
+            "values": {}, "tables": {}, "figures": [], "sentences": [],
+        }  # fmt: skip
+        (folder / name).mkdir(parents=True, exist_ok=True)
+
+    def upstream(self, stage: str) -> Results | None:
+        """Return the results of a stage this one needs, or None where it failed or never ran."""
+        found = Results.find(self.folder, stage)
+        return found or (Results.find(self._published, stage) if self._published else None)
+
+    def value(
+        self, name: str, value: float | None, *, uom: str, n: int | None = None, low: float | None = None,
+        high: float | None = None, confidence: float | None = None,
+    ) -> None:  # fmt: skip
+        """Keep a named value with its unit of measurement, count and interval; NaN is kept as undefined."""
+        row = {"value": value, "uom": uom, "n": n, "low": low, "high": high, "confidence": confidence}
+        cents = uom == self.book.currency
+        made = {key: _number(found, cents and key in ("value", "low", "high")) for key, found in row.items()}
+        self._new("values", name)[name] = made
+
+    def table(
+        self, name: str, frame: pd.DataFrame, *, title: str, formats: Mapping[str, str] | None = None,
+        columns: Sequence[str] | None = None, show: bool = True,
+    ) -> None:  # fmt: skip
+        """Keep a table (all columns) and show it in the report with the given columns and formats.
+
+        Parameters
+        ----------
+        name : str
+            The table's name in the results.
+        frame : DataFrame
+            Tidy rows; money columns are rounded to the cent here.
+        title : str
+            The message id of its heading.
+        formats : mapping of str to str, optional
+            Column to kind: money, percent, count, days, period, word ...
+        columns : sequence of str, optional
+            The columns the report shows, in order; all by default.
+        show : bool, default True
+            False keeps it in the results without a place on the page.
+        """
+        formats = dict(formats or {})
+        unknown = {kind for kind in formats.values() if kind not in KINDS}
+        absent = [column for column in [*formats, *(columns or ())] if column not in frame]
+        if unknown or absent:
+            raise StageError(f"table {name}", found=f"formats {sorted(unknown)}, columns {absent} that do not exist")
+        self._message(title)
+        frame = _rounded(frame.reset_index(drop=True), formats)
+        spec = {"title": title, "formats": formats, "columns": list(columns or frame.columns), "shown": show}
+        self._new("tables", name)[name] = {**self._write(name, frame, csv=True), **spec}
+        if show:
+            self._emit("table", name, self._preview(frame, spec))
+
+    def keep(self, name: str, frame: pd.DataFrame) -> None:
+        """Keep a table for later stages as Parquet only: draws, fitted state."""
+        self._new("tables", name)[name] = {**self._write(name, frame.reset_index(drop=True), csv=False), "shown": False}
+
+    def figure(self, name: str, frame: pd.DataFrame, *, title: str, alt: str, **values: object) -> None:
+        """Keep a figure: the plot ``salesloop.plots.<stage>.<name>``, its table, its title and its alternative text."""
+        from salesloop.figures import draw
+
+        told = {key: plain(value) for key, value in values.items()}
+        self._message(title, **told), self._message(alt, **told)
+        table = f"figure_{name}"
+        self._new("tables", table)[table] = {**self._write(table, frame.reset_index(drop=True), csv=False), "shown": False}
+        spec = {"name": name, "plot": f"{self.name}.{name}", "table": table, "title": title, "alt": alt, "values": told}
+        self.content["figures"].append(spec)
+        svg = draw(spec["plot"], frame, self.text)
+        self._draft(f"{name}.{self.text.lang}.svg").write_text(svg, encoding="utf-8")
+        self._emit("figure", name, {"image/svg+xml": svg, "text/plain": self.text.t(title, **told)})
+
+    def say(self, message: str, **values: object) -> None:
+        """Keep a sentence: a message of the catalogues and its values."""
+        told = {key: plain(value) for key, value in values.items()}
+        shown = self._message(message, **told)
+        self.content["sentences"].append({"id": message, "values": told})
+        self._emit("sentence", message, {"text/plain": shown}, index=len(self.content["sentences"]) - 1)
+
+    def save(self) -> None:
+        """Write the results in one step; the last cell of every notebook."""
+        file = self.folder / f"{self.name}.json"
+        draft = file.with_name(f".{file.name}.{os.getpid()}")
+        draft.write_text(json.dumps(self.content, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
+        draft.replace(file)
+
+    def _new(self, kind: str, name: str) -> dict:
+        if name in self.content[kind]:
+            raise StageError(f"{self.name}.{name}", found=f"two {kind} of this name", allowed="one")
+        return self.content[kind]
+
+    def _message(self, message: str, **values: object) -> str:
+        if not self.text.has(message):
+            raise StageError(f"message {message}", found=f"not in the {self.text.lang} catalogue")
+        try:
+            return self.text.t(message, **values)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StageError(f"message {message}", found=f"{type(error).__name__}: {error}") from None
+
+    def _draft(self, name: str) -> Path:
+        return self.folder / self.name / name
+
+    def _write(self, name: str, frame: pd.DataFrame, *, csv: bool) -> dict[str, Any]:
+        frame = frame.copy()
+        for column in frame.columns:
+            if isinstance(frame[column].dtype, pd.PeriodDtype):
+                frame[column] = frame[column].astype(str)
+        frame.to_parquet(self._draft(f"{name}.parquet"), index=False)
+        if csv:
+            _formula_safe(frame).to_csv(self._draft(f"{name}.csv"), index=False, encoding="utf-8-sig", lineterminator="\n")
+        return {"file": f"{self.name}/{name}.parquet", "rows": len(frame)}
+
+    def _preview(self, frame: pd.DataFrame, spec: dict) -> dict[str, str]:
+        shown = frame[spec["columns"]].head(_SHOWN_ROWS)
+        told = {c: [self.text.show(v, spec["formats"].get(c, "text"), self.name) for v in shown[c]] for c in shown}
+        named = pd.DataFrame(told).rename(columns=lambda column: self.text.label(column, self.name))
+        return {"text/html": named.to_html(index=False, escape=True, border=0), "text/plain": f"{len(frame)} rows"}
+
+    def _emit(self, kind: str, name: str, fallback: dict[str, str], index: int | None = None) -> None:
+        """Show an item in a kernel, with the mark by which the report finds it again; elsewhere do nothing."""
+        shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+        if shell:
+            mark = {"stage": self.name, "kind": kind, "name": name, "index": index}
+            shell.display_pub.publish({MIME: mark, **fallback})
+
+    @cached_property
+    def config(self):
+        """The unit's configuration."""
+        return self.book.config
+
+
+def open_stage(stage: str, unit: str = "demo", period: str = "latest", as_of: str | None = None) -> Stage:
+    """Open a stage of a unit's period; the first thing every notebook does after its parameters.
+
+    Parameters
+    ----------
+    stage : str
+        The stage's name, as in the notebook's metadata.
+    unit, period, as_of : str
+        Whose book; the month or ``"latest"``; the day of a check-in.
+    """
+    book = open_book(unit, period, as_of)
+    out = os.environ.get(OUT)
+    if out:
+        return Stage(stage, book, Path(out) / "results")
+    scratch = paths.reports(unit) / "_scratch" / str(book.period) / "results"
+    return Stage(stage, book, scratch, published=paths.reports(unit, str(book.period)) / "results")
+
+
+def _number(value: Any, cents: bool) -> Any:
+    value = plain(value)
+    return round(value, 2) + 0.0 if cents and isinstance(value, float) else value
+
+
+def _rounded(frame: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataFrame:
+    money = [column for column, kind in formats.items() if kind in _CENT_KINDS]
+    frame = frame.copy()
+    for column in money:
+        frame[column] = pd.to_numeric(frame[column]).astype("float64").round(2) + 0.0
+    return frame
+
+
+def _formula_safe(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put an apostrophe before text that a spreadsheet would take for a formula."""
+    frame = frame.copy()
+    for column in frame.columns:
+        if frame[column].dtype == object or isinstance(frame[column].dtype, (pd.StringDtype, pd.CategoricalDtype)):
+            frame[column] = [f"'{v}" if isinstance(v, str) and v[:1] in ("=", "+", "-", "@", "\t", "\r") else v
+                             for v in frame[column]]  # fmt: skip
+    return frame
