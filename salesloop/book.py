@@ -163,6 +163,44 @@ class Book:
         found["rep"] = found["rep_id"].map(self.rep_names)
         return found[["rep", "team", "region", "manager"]].set_axis(owner_id.index)
 
+    def credited(self, name: str, on: str, owner: str = "owner_id") -> pd.DataFrame:
+        """Return a table with rep, team and region of its owner on the day in column `on`."""
+        frame = self.table(name)
+        credit = self.credit(frame[owner], frame[on].fillna(pd.Timestamp(self.as_of)))
+        return frame.drop(columns=["team", "region"], errors="ignore").join(credit[["rep", "team", "region"]])
+
+    def facts(self, measure: str) -> pd.DataFrame:
+        """Return the dated facts of a measure up to `as_of`; see `salesloop.metrics.measures.facts`."""
+        from salesloop.metrics import measures
+
+        if measure not in self._facts:
+            self._facts[measure] = self._measured(measures, measure)
+        return self._facts[measure].copy()
+
+    def _measured(self, measures, measure: str) -> pd.DataFrame:
+        others: dict[str, pd.DataFrame] = {}
+        if measure == "activities" and self.has("activities"):
+            others["activities"] = self.credited("activities", "done_at")
+        if measure in ("csat", "nps") and self.has("feedback"):
+            others["feedback"] = self._feedback()
+        if measure == "collected" and self.has("payments"):
+            owner = self.table("opportunities").drop_duplicates("opportunity_id").set_index("opportunity_id")["owner_id"]
+            paid = self.table("payments")
+            credit = self.credit(paid["opportunity_id"].map(owner), paid["paid_on"])
+            others["payments"] = paid.join(credit[["rep", "team", "region"]])
+        facts = measures.facts(measure, deals=self._deals, **others)
+        return facts[facts["on"] <= pd.Timestamp(self.as_of)].reset_index(drop=True)
+
+    def _feedback(self) -> pd.DataFrame:
+        said = self.table("feedback")
+        ids = {name: key for key, name in self.rep_names.items()}
+        credit = self.credit(said["rep"].map(ids), said["date"].fillna(pd.Timestamp(self.as_of)))
+        return said.drop(columns="rep").join(credit[["rep", "team", "region"]])
+
+    @cached_property
+    def _facts(self) -> dict[str, pd.DataFrame]:
+        return {}
+
     @cached_property
     def rep_names(self) -> dict[str, str]:
         """The name shown for each rep id; two of one name are told apart by their ids."""

@@ -1,0 +1,152 @@
+"""The measures that targets, actions and the ledger speak of: one fact table each, one way to add it up.
+
+A measure is a table of dated facts with a ``value`` and a ``weight``. An additive measure (bookings, new customers)
+is the sum of its values; a rate (win rate, CSAT, NPS) is the sum of values over the sum of weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+ADDITIVE = ("bookings", "new_customers", "pipeline_created", "collected", "activities")
+RATES = ("win_rate", "csat", "nps")
+CREDIT = ("rep", "team", "region")
+COLUMNS = ("on", "value", "weight", *CREDIT)
+
+
+def facts(
+    measure: str, *, deals: pd.DataFrame, activities: pd.DataFrame | None = None,
+    payments: pd.DataFrame | None = None, feedback: pd.DataFrame | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """Return the dated facts of a measure.
+
+    Parameters
+    ----------
+    measure : str
+        One of `ADDITIVE` or `RATES`.
+    deals : DataFrame
+        ``Book.deals()``: opportunities with rep, team and region credited.
+    activities, payments, feedback : DataFrame, optional
+        The canonical tables with rep, team and region credited, where the unit has them.
+
+    Returns
+    -------
+    DataFrame
+        ``on`` (the day that places the fact), ``value``, ``weight`` (NaN for additive measures), ``rep``, ``team``,
+        ``region``. Empty where the data do not carry the measure.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"status": ["won", "lost"], "closed_on": pd.to_datetime(["2026-10-05", "2026-10-09"]),
+    ...                       "amount": [100.0, 50.0], "rep": "Ann", "team": "A", "region": "N"})
+    >>> facts("win_rate", deals=deals)[["value", "weight"]].sum().tolist()
+    [1.0, 2.0]
+    """
+    made = _OF_DEALS[measure](deals) if measure in _OF_DEALS else _of_tables(measure, activities, payments, feedback)
+    for column in COLUMNS:
+        if column not in made:
+            made[column] = float("nan") if column in ("value", "weight") else None
+    return made.dropna(subset=["on", "value"])[list(COLUMNS)].reset_index(drop=True)
+
+
+def _bookings(deals: pd.DataFrame) -> pd.DataFrame:
+    return deals[deals["status"] == "won"].assign(on=lambda d: d["closed_on"], value=lambda d: d["amount"])
+
+
+def _new_customers(deals: pd.DataFrame) -> pd.DataFrame:
+    won = deals[(deals["status"] == "won") & deals["account_id"].notna()]
+    first = won.sort_values(["closed_on", "opportunity_id"]).drop_duplicates("account_id")
+    return first.assign(on=first["closed_on"], value=1.0)
+
+
+def _pipeline_created(deals: pd.DataFrame) -> pd.DataFrame:
+    return deals.assign(on=deals["created_at"].dt.normalize(), value=deals["amount"])
+
+
+def _win_rate(deals: pd.DataFrame) -> pd.DataFrame:
+    closed = deals[deals["status"].isin(["won", "lost"])]
+    return closed.assign(on=closed["closed_on"], value=(closed["status"] == "won").astype(float), weight=1.0)
+
+
+_OF_DEALS = {
+    "bookings": _bookings, "new_customers": _new_customers, "pipeline_created": _pipeline_created,
+    "win_rate": _win_rate,
+}  # fmt: skip
+
+
+def _of_tables(measure, activities, payments, feedback) -> pd.DataFrame:
+    if measure == "activities" and activities is not None and len(activities):
+        done = activities[activities["done_at"].notna()]
+        return done.assign(on=done["done_at"].dt.normalize(), value=1.0)
+    if measure == "collected" and payments is not None and len(payments):
+        return payments.assign(on=payments["paid_on"], value=payments["amount"])
+    if measure in ("csat", "nps") and feedback is not None and len(feedback):
+        return _scores(measure, feedback)
+    return pd.DataFrame({"on": pd.Series(dtype="datetime64[us]"), "value": pd.Series(dtype="float64")})
+
+
+def _scores(measure: str, feedback: pd.DataFrame) -> pd.DataFrame:
+    scale, top = ("csat5", 4) if measure == "csat" else ("nps", 9)
+    said = feedback[(feedback["scale"] == scale) & (feedback["respondent"] == "customer") & feedback["score"].notna()]
+    value = (said["score"] >= top).astype(float)
+    if measure == "nps":
+        value = 100.0 * (value - (said["score"] <= 6))
+    return said.assign(on=said["date"], value=value, weight=1.0)
+
+
+def actual(facts: pd.DataFrame, measure: str, level: str, name: str | None, months: Iterable[pd.Period]) -> tuple[float, int]:
+    """Return a measure's value and its count for one scope over some months.
+
+    Parameters
+    ----------
+    facts : DataFrame
+        From `facts`, of this measure.
+    measure : str
+        Decides whether values are added up or divided by weights.
+    level : {"company", "region", "team", "rep"}
+        The organisation's level; `name` says which of it, and is ignored for the company.
+    months : iterable of Period
+        The months counted.
+
+    Returns
+    -------
+    value, n
+        A rate with no facts is NaN; an additive measure with none is 0 if there are facts of other months,
+        else NaN: nothing was ever measured.
+    """
+    if facts.empty:
+        return float("nan"), 0
+    chosen = _in_scope(facts, level, name)
+    chosen = chosen[chosen["on"].dt.to_period("M").isin(list(months))]
+    if measure in RATES:
+        weight = chosen["weight"].sum()
+        return (chosen["value"].sum() / weight if weight else float("nan")), len(chosen)
+    return float(round(chosen["value"].sum(), 2)), len(chosen)
+
+
+def _in_scope(facts: pd.DataFrame, level: str, name: str | None) -> pd.DataFrame:
+    return facts if level == "company" else facts[facts[level] == name]
+
+
+def by_month(facts: pd.DataFrame, measure: str, level: str, months: Iterable[pd.Period]) -> pd.DataFrame:
+    """Return a measure by scope and month.
+
+    Returns
+    -------
+    DataFrame
+        ``name`` (None for the company), ``period`` (Period), ``value`` (0 for an additive measure with nothing in a
+        month, NaN for such a rate), ``n`` (facts counted).
+    """
+    months = list(months)
+    inside = facts.assign(period=facts["on"].dt.to_period("M") if len(facts) else pd.PeriodIndex([], freq="M"))
+    inside = inside[inside["period"].isin(months)]
+    names = [None] if level == "company" else sorted(facts[level].dropna().unique())
+    inside = inside.assign(name="" if level == "company" else inside[level])
+    grid = pd.MultiIndex.from_product([["" if n is None else n for n in names], months], names=["name", "period"])
+    sums = inside.groupby(["name", "period"], observed=True)[["value", "weight"]].sum().reindex(grid, fill_value=0.0)
+    count = inside.groupby(["name", "period"], observed=True).size().reindex(grid, fill_value=0)
+    value = sums["value"] / sums["weight"].where(sums["weight"] > 0) if measure in RATES else sums["value"]
+    table = pd.DataFrame({"value": value, "n": count}).reset_index()
+    return table.assign(name=table["name"].where(table["name"] != "", None))
