@@ -184,7 +184,9 @@ class Book:
         if measure in ("csat", "nps") and self.has("feedback"):
             others["feedback"] = self._feedback()
         if measure == "collected" and self.has("payments"):
-            owner = self.table("opportunities").drop_duplicates("opportunity_id").set_index("opportunity_id")["owner_id"]
+            owner = (
+                self.table("opportunities").drop_duplicates("opportunity_id").set_index("opportunity_id")["owner_id"]
+            )
             paid = self.table("payments")
             credit = self.credit(paid["opportunity_id"].map(owner), paid["paid_on"])
             others["payments"] = paid.join(credit[["rep", "team", "region"]])

@@ -30,6 +30,8 @@ def draw(plot: str, frame: pd.DataFrame, text: Text, *, narrow: bool = False) ->
     try:
         function = getattr(importlib.import_module(f"salesloop.plots.{stage}"), name)
     except (ImportError, AttributeError):
-        raise StageError(f"plot {plot}", found="no such function", allowed=f"one of salesloop/plots/{stage}.py") from None
+        raise StageError(
+            f"plot {plot}", found="no such function", allowed=f"one of salesloop/plots/{stage}.py"
+        ) from None
     axes = function(frame, text=text, narrow=narrow)
     return style.to_svg(axes.figure)

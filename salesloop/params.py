@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -113,6 +115,31 @@ class Learned(_Typed):
     approved_by: str = ""
     approved_at: str = ""
     by_hand: bool = False
+    seal: str = ""
+
+    @property
+    def edited(self) -> bool:
+        """Whether a person set or changed the value: it bears no seal of an approval, or another value's."""
+        return self.by_hand or self.seal != seal(self.value)
+
+
+def seal(value: Any) -> str:
+    """Return a short mark of a value, by which a later edit by hand is seen.
+
+    Examples
+    --------
+    >>> seal({"a": 1}) == seal({"a": 1.0}), seal(1) == seal(2)
+    (True, False)
+    """
+
+    def same(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {str(key): same(found) for key, found in part.items()}
+        if isinstance(part, (list, tuple)):
+            return [same(found) for found in part]
+        return float(part) if isinstance(part, int) and not isinstance(part, bool) else part
+
+    return hashlib.sha256(json.dumps(same(value), sort_keys=True).encode()).hexdigest()[:12]
 
 
 class PeriodParams(_Typed):

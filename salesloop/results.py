@@ -131,7 +131,10 @@ class Stage:
         told = {key: plain(value) for key, value in values.items()}
         self._message(title, **told), self._message(alt, **told)
         table = f"figure_{name}"
-        self._new("tables", table)[table] = {**self._write(table, frame.reset_index(drop=True), csv=False), "shown": False}
+        self._new("tables", table)[table] = {
+            **self._write(table, frame.reset_index(drop=True), csv=False),
+            "shown": False,
+        }
         spec = {"name": name, "plot": f"{self.name}.{name}", "table": table, "title": title, "alt": alt, "values": told}
         self.content["figures"].append(spec)
         svg = draw(spec["plot"], frame, self.text)
@@ -175,7 +178,9 @@ class Stage:
                 frame[column] = frame[column].astype(str)
         frame.to_parquet(self._draft(f"{name}.parquet"), index=False)
         if csv:
-            _formula_safe(frame).to_csv(self._draft(f"{name}.csv"), index=False, encoding="utf-8-sig", lineterminator="\n")
+            _formula_safe(frame).to_csv(
+                self._draft(f"{name}.csv"), index=False, encoding="utf-8-sig", lineterminator="\n"
+            )
         return {"file": f"{self.name}/{name}.parquet", "rows": len(frame)}
 
     def _preview(self, frame: pd.DataFrame, spec: dict) -> dict[str, str]:

@@ -96,7 +96,9 @@ def _scores(measure: str, feedback: pd.DataFrame) -> pd.DataFrame:
     return said.assign(on=said["date"], value=value, weight=1.0)
 
 
-def actual(facts: pd.DataFrame, measure: str, level: str, name: str | None, months: Iterable[pd.Period]) -> tuple[float, int]:
+def actual(
+    facts: pd.DataFrame, measure: str, level: str, name: str | None, months: Iterable[pd.Period]
+) -> tuple[float, int]:
     """Return a measure's value and its count for one scope over some months.
 
     Parameters

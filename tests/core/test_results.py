@@ -35,7 +35,9 @@ def test_undefined_value_is_null_in_the_file(stage):
 
 
 def test_table_is_formula_safe_in_csv_and_whole_in_parquet(stage):
-    frame = pd.DataFrame({"name": ["=1+1", "plain"], "amount": [1.005, 2.0], "month": pd.period_range("2026-01", periods=2, freq="M")})
+    frame = pd.DataFrame(
+        {"name": ["=1+1", "plain"], "amount": [1.005, 2.0], "month": pd.period_range("2026-01", periods=2, freq="M")}
+    )
     stage.table("deals", frame, title="column.name", formats={"amount": "money"}, show=False)
     stage.save()
     text = (stage.folder / "report" / "deals.csv").read_text(encoding="utf-8-sig")

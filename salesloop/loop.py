@@ -1,0 +1,295 @@
+"""The loop closes here: results become a proposal, approval turns it into the next plan, promises go to the ledger."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from salesloop import ledger, params, paths, periods, rules
+from salesloop.errors import ParameterError
+from salesloop.params import Learned, PeriodParams, UnitConfig, load_period, load_unit, read_yaml, write_yaml
+from salesloop.results import Results, Stage
+from salesloop.schema import TABLES
+
+AUTOMATIC, SIMULATION = "automatic", "simulation"
+_PROMISED_LEADS = 3
+
+
+def propose(stage: Stage) -> list[rules.Change]:
+    """Return every change that the results of a period propose for the next one.
+
+    Parameters
+    ----------
+    stage : Stage
+        The brief: its upstream stages give the results, its book the parameters in force and the plan.
+    """
+    old, config = stage.book.params, stage.book.config
+    changes: list[rules.Change] = []
+    if (found := stage.upstream("review")) is not None:
+        changes += rules.lever_priors(found.table("lever_grades"), old.value("lever_priors", {}))
+    if (found := stage.upstream("forecast")) is not None:
+        changes += _learned(found.table("learned"), old)
+    if (found := stage.upstream("bottlenecks")) is not None:
+        changes += rules.stall_limits(found.table("stall_limits"), old.value("stall_limits", {}))
+        changes += rules.watched(
+            "watched_stages", found.table("watch"), ["stage", "segment"], old.value("watched_stages", [])
+        )
+    if (found := stage.upstream("feedback")) is not None:
+        changes += rules.watched("watched_themes", found.table("watch"), ["theme"], old.value("watched_themes", []))
+    changes += _targets(stage, config)
+    if (found := stage.upstream("whatif")) is not None:
+        changes += rules.interventions(found.table("proposals"))
+    if (found := stage.upstream("execution")) is not None:
+        changes += rules.open_actions(found.table("open_actions_proposed"))
+    return changes
+
+
+def _learned(learned: pd.DataFrame, old: PeriodParams) -> list[rules.Change]:
+    """Take the forecast's own technical values: weights, correction of calls, interval scale."""
+    made = []
+    for row in learned.itertuples():
+        new, before = json.loads(row.value), old.value(row.parameter)
+        if new != before:
+            made.append(rules.Change(row.parameter, "technical", row.parameter, before, new, row.rule, row.cap, int(row.n),
+                                     "forecast.accuracy", f"loop.reason.{row.parameter}", {"n": int(row.n)}))  # fmt: skip
+    return made
+
+
+def _targets(stage: Stage, config: UnitConfig) -> list[rules.Change]:
+    from salesloop.metrics import measures
+
+    book, facts = stage.book, stage.book.facts("bookings")
+    if facts.empty:
+        return []
+    months = pd.period_range(facts["on"].min().to_period("M"), book.period, freq="M")
+    tables = [measures.by_month(facts, "bookings", level, months).assign(level=level) for level in ("company", "team")]
+    plan = book.table("targets")
+    plan = plan[(plan["measure"] == "bookings") & (plan["tier"].fillna("base") == "base") & (plan["basis"] != "growth")]
+    locked = rules.locked_months(book.period, config.locked_horizon, config.fiscal_year_start)
+    return rules.next_targets(
+        pd.concat(tables, ignore_index=True), plan.sort_values("valid_from"), period=book.period, growth=config.growth,
+        locked=locked, fiscal_start=config.fiscal_year_start,
+    )  # fmt: skip
+
+
+def proposal_file(unit: str, period: pd.Period | str) -> Path:
+    """Return where a period's proposal is kept: beside the parameters, so that `make clean` leaves it."""
+    return paths.params(unit) / "proposals" / f"{period}.yml"
+
+
+def close(unit: str, period: pd.Period | str, folder: Path, *, when: str) -> int:
+    """Close a period's published run: keep its proposal, append promises and grades, approve what approves itself.
+
+    Parameters
+    ----------
+    unit, period : str
+        The run that was published.
+    folder : Path
+        Its ``results`` folder.
+    when : str
+        The day the approval is dated: the period's known_until, never a clock.
+
+    Returns
+    -------
+    int
+        How many promises and grades were new in the ledger.
+    """
+    brief = Results.find(folder, "brief")
+    changes = brief.table("proposal").to_dict("records") if brief else []
+    changes = [{**row, **{key: json.loads(row[key]) for key in ("old", "new", "values")}} for row in changes]
+    _keep_proposal(unit, str(period), changes)
+    lines = [
+        *_grade_lines(folder, str(period)),
+        *_forecast_lines(unit, folder, str(period)),
+        *_target_lines(unit, str(period)),
+    ]
+    added = ledger.append(unit, lines)
+    config = load_unit(unit)
+    technical = [
+        row["id"] for row in changes if row["kind"] == "technical" and row["parameter"] in config.approve_automatically
+    ]
+    if technical:
+        added += approve(unit, period, by=AUTOMATIC, only=technical, when=when)
+    if config.simulation:
+        added += approve(unit, period, by=SIMULATION, when=when)
+    return added
+
+
+def _keep_proposal(unit: str, period: str, changes: list[dict]) -> None:
+    file = proposal_file(unit, period)
+    if not file.is_file():
+        write_yaml(
+            file, {"unit": unit, "period": period, "for": str(periods.parse_period(period) + 1), "changes": changes}
+        )
+
+
+def approve(unit: str, period: pd.Period | str, *, by: str, only: Iterable[str] | None = None, when: str) -> int:
+    """Write approved changes of a period's proposal into the next period's parameters and the plan files.
+
+    Parameters
+    ----------
+    unit, period : str
+        Whose proposal.
+    by : str
+        Who approves.
+    only : iterable of str, optional
+        Ids of the changes; all by default.
+    when : str
+        The day of the approval.
+
+    Returns
+    -------
+    int
+        Promises that the approval added to the ledger.
+    """
+    file = proposal_file(unit, period)
+    if not file.is_file():
+        raise ParameterError(
+            f"proposal of {period}", found="none", next_step=f"make report UNIT={unit} PERIOD={period}"
+        )
+    changes = read_yaml(file)["changes"]
+    wanted = None if only is None else list(only)
+    unknown = sorted(set(wanted or ()) - {row["id"] for row in changes})
+    if unknown:
+        raise ParameterError(
+            f"proposal of {period}: ids {', '.join(unknown)}", allowed=", ".join(r["id"] for r in changes)
+        )
+    chosen = [row for row in changes if wanted is None or row["id"] in wanted]
+    _approve_technical(unit, str(period), [row for row in chosen if row["kind"] == "technical"], by, when)
+    rows = [row for row in chosen if row["kind"] != "technical"]
+    for name in ("target", "action", "intervention"):
+        _approve_rows(unit, f"{name}s", [row for row in rows if row["kind"] == name], when)
+    return ledger.append(unit, [line for row in rows if (line := _promise(unit, str(period), row))])
+
+
+def _approve_technical(unit: str, period: str, rows: list[dict], by: str, when: str) -> None:
+    following = periods.parse_period(period) + 1
+    now = load_period(unit, following)
+    values = {name: _by_hand(found) for name, found in now.values.items()}
+    own = params.period_file(unit, following).is_file()
+    for row in rows:
+        held = values.get(row["parameter"])
+        if own and held is not None and held.by_hand:
+            continue
+        if held is not None and own and held.approved_by and held.value == row["new"]:
+            continue
+        values[row["parameter"]] = Learned(
+            value=row["new"], rule=row["rule"], old=row["old"], n=row["n"], evidence=f"{period} {row['evidence']}",
+            approved_by=by, approved_at=when, seal=params.seal(row["new"]),
+        )  # fmt: skip
+    if rows or own:
+        params.write_period(unit, following, PeriodParams(period=str(following), values=values))
+
+
+def _by_hand(found: Learned) -> Learned:
+    """Mark a value that a person changed in the file after it was approved."""
+    return found.model_copy(update={"by_hand": True}) if found.edited else found
+
+
+def _approve_rows(unit: str, name: str, rows: list[dict], when: str) -> None:
+    """Append rows to a plan file; a row whose key is there already is left to the people who wrote it."""
+    if not rows:
+        return
+    table, file = TABLES[name], paths.plan(unit) / f"{name}.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    columns = list(table.columns)
+    known = list(csv.DictReader(file.open(encoding="utf-8-sig"))) if file.is_file() else []
+    extra = [column for column in (known[0] if known else {}) if column not in columns]
+    dated = {"valid_from": when, "created": when}
+    new = [{column: row["new"].get(column, dated.get(column)) for column in columns} for row in rows]
+    have = {tuple(row.get(key) or "" for key in table.key) for row in known}
+    added = [row for row in new if tuple(str(row.get(key) or "") for key in table.key) not in have]
+    if not added:
+        return
+    draft = file.with_name(f".{file.name}.draft")
+    with draft.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, [*columns, *extra], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows([*known, *added])
+    draft.replace(file)
+
+
+def _line(kind: str, period: str, *, id: str, due: str, scope: str, measure: str, value: Any, uom: str,
+          evidence: str, low: Any = None, high: Any = None, confidence: float | None = None) -> dict[str, Any]:  # fmt: skip
+    return {"id": id, "kind": kind, "made_in": period, "due": due, "scope": scope, "measure": measure, "value": value,
+            "low": low, "high": high, "confidence": confidence, "uom": uom, "evidence": evidence}  # fmt: skip
+
+
+def scope(level: str, name: object) -> str:
+    """Return how the ledger writes a scope.
+
+    Examples
+    --------
+    >>> scope("company", None), scope("team", "North")
+    ('company', 'team:North')
+    """
+    return "company" if level == "company" else f"{level}:{name}"
+
+
+def _forecast_lines(unit: str, folder: Path, period: str) -> list[dict]:
+    found = Results.find(folder, "forecast")
+    table = found.table("bookings_forecast") if found else pd.DataFrame()
+    if table.empty:
+        return []
+    table = table[table["level"].isin(["company", "region", "team"]) & (table["lead_months"] <= _PROMISED_LEADS)]
+    uom = load_unit(unit).currency
+    return [
+        _line("forecast", period, id=f"forecast:{period}:{scope(row.level, row.name)}:bookings:{row.period}", due=str(row.period),
+              scope=scope(row.level, row.name), measure="bookings", value=_cent(row.p50), low=_cent(row.p10),
+              high=_cent(row.p90), confidence=0.8, uom=uom, evidence="forecast.bookings_forecast")
+        for row in table.drop(columns="name").assign(name=table["name"]).itertuples(index=False)
+    ]  # fmt: skip
+
+
+def _target_lines(unit: str, period: str) -> list[dict]:
+    """Promise the targets that people wrote for months after this period, as they stand in the plan."""
+    from salesloop.book import open_book
+
+    book = open_book(unit, period)
+    plan = book.table("targets")
+    plan = plan[plan["tier"].fillna("base") == "base"].sort_values("valid_from", na_position="first")
+    plan = plan[(plan["basis"] != "growth") & plan["amount"].notna()]
+    return [
+        _target_line(unit, period, row) for row in plan.to_dict("records")
+        if str(row["period"]) > period and len(str(row["period"])) == 7
+    ]  # fmt: skip
+
+
+def _target_line(unit: str, period: str, row: dict) -> dict:
+    where = scope(row["level"] or "company", row["name"])
+    uom = load_unit(unit).currency if row["measure"] in ("bookings", "pipeline_created", "collected") else "count"
+    return _line("target", period, id=f"target:{row['period']}:{where}:{row['measure']}", due=str(row["period"]), scope=where,
+                 measure=row["measure"], value=_cent(row["amount"]), uom=uom, evidence="plan/targets")  # fmt: skip
+
+
+def _promise(unit: str, period: str, change: dict) -> dict | None:
+    row = change["new"]
+    if change["kind"] == "target":
+        return _target_line(unit, period, row)
+    if change["kind"] == "action":
+        return _line("action", period, id=change["id"], due=str(row["due"])[:7], scope=row.get("owner") or "company",
+                     measure=row.get("expected_move") or "moved", value=float(change["n"]), uom="deals",
+                     evidence=change["evidence"])  # fmt: skip
+    values = change["values"]
+    return _line("whatif", period, id=change["id"], due=str(row["end"])[:7], scope=f"{row['lever']}:{row['applies_to']}",
+                 measure="bookings", value=_cent(values["effect"]), low=_cent(values["low"]), high=_cent(values["high"]),
+                 confidence=0.8, uom=load_unit(unit).currency, evidence=change["evidence"])  # fmt: skip
+
+
+def _grade_lines(folder: Path, period: str) -> list[dict]:
+    found = Results.find(folder, "review")
+    graded = found.table("grades") if found else pd.DataFrame()
+    return [
+        {"id": row["id"], "graded_in": period, "actual": _cent(row["actual"]), "outcome": row["outcome"],
+         "error": _cent(row["error"]), "n": int(row["n"])}
+        for row in graded.to_dict("records") if row["outcome"] != "not_due"
+    ]  # fmt: skip
+
+
+def _cent(value: Any) -> float | None:
+    return None if pd.isna(value) else round(float(value), 2)
