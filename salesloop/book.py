@@ -177,6 +177,18 @@ class Book:
             self._facts[measure] = self._measured(measures, measure)
         return self._facts[measure].copy()
 
+    def actual(self, measure: str, scope: str, months: Iterable[pd.Period]) -> tuple[float, int]:
+        """Return a measure's value and count for a scope such as ``"company"`` or ``"team:North"`` over some months.
+
+        NaN and 0 where the data do not carry the measure.
+        """
+        from salesloop.metrics import measures
+
+        if measure not in (*measures.ADDITIVE, *measures.RATES):
+            return float("nan"), 0
+        level, _, name = scope.partition(":")
+        return measures.actual(self.facts(measure), measure, level, name or None, months)
+
     def _measured(self, measures, measure: str) -> pd.DataFrame:
         others: dict[str, pd.DataFrame] = {}
         if measure == "activities" and self.has("activities"):

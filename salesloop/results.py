@@ -148,6 +148,10 @@ class Stage:
         self.content["sentences"].append({"id": message, "values": told})
         self._emit("sentence", message, {"text/plain": shown}, index=len(self.content["sentences"]) - 1)
 
+    def tell(self, sentence: tuple[str, Mapping[str, object]]) -> None:
+        """Keep a sentence that a metric function chose: its message id and its values."""
+        self.say(sentence[0], **sentence[1])
+
     def save(self) -> None:
         """Write the results in one step; the last cell of every notebook."""
         file = self.folder / f"{self.name}.json"
