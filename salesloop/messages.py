@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import string
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -103,6 +104,17 @@ class Text:
             raise KeyError(f"unknown format {kind!r}; allowed: {', '.join(KINDS)}")
         return shown(value)
 
+    def measured(self, value: object, uom: object) -> str:
+        """Return a value by its unit of measurement: a currency, share, score or a count of something."""
+        if _undefined(value):
+            return MISSING
+        kinds = {"share": "percent", "score": "score", "days": "days", self.currency: "money"}
+        return self.show(value, kinds.get(str(uom), "count"))
+
+    def row(self, row: Mapping[str, object], column: str, kind: str, stage: str = "") -> str:
+        """Return one cell of a table; the kind ``uom`` is read from the row's own column of that name."""
+        return self.measured(row[column], row["uom"]) if kind == "uom" else self.show(row[column], kind, stage)
+
     def money(self, value: float) -> str:
         """Return money short, in the reader's habit."""
         if _undefined(value):
@@ -177,7 +189,7 @@ class Text:
 
 KINDS = (
     "money", "money_exact", "number", "count", "percent", "points", "days", "ratio", "score", "date", "period",
-    "month", "text", "word",
+    "month", "text", "word", "uom",
 )  # fmt: skip
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 

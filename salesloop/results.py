@@ -188,8 +188,8 @@ class Stage:
         return {"file": f"{self.name}/{name}.parquet", "rows": len(frame)}
 
     def _preview(self, frame: pd.DataFrame, spec: dict) -> dict[str, str]:
-        shown = frame[spec["columns"]].head(_SHOWN_ROWS)
-        told = {c: [self.text.show(v, spec["formats"].get(c, "text"), self.name) for v in shown[c]] for c in shown}
+        rows, kinds = frame.head(_SHOWN_ROWS).to_dict("records"), spec["formats"]
+        told = {c: [self.text.row(row, c, kinds.get(c, "text"), self.name) for row in rows] for c in spec["columns"]}
         named = pd.DataFrame(told).rename(columns=lambda column: self.text.label(column, self.name))
         return {"text/html": named.to_html(index=False, escape=True, border=0), "text/plain": f"{len(frame)} rows"}
 

@@ -50,16 +50,30 @@ def _months(label: str, made_in: str, kind: str, fiscal_start: int) -> list[pd.P
 
 
 FORMATS = {
-    "kind": "word", "measure": "word", "made_in": "period", "due": "period", "outcome": "word", "promised_text": "text",
+    "kind": "word", "measure": "word", "made_in": "period", "due": "period", "outcome": "word", "promised": "uom",
+    "low": "uom", "high": "uom", "actual": "uom", "error": "uom", "n": "count",
 }  # fmt: skip
+SHOWN = ("kind", "scope", "measure", "made_in", "due", "promised", "low", "high", "actual", "outcome", "n")
+HISTORY = (
+    "id",
+    "kind",
+    "made_in",
+    "due",
+    "scope",
+    "measure",
+    "promised",
+    "low",
+    "high",
+    "actual",
+    "outcome",
+    "graded_in",
+)
 LEAD_FORMATS = {"lead_months": "count", "n": "count", "wape": "percent", "bias": "percent", "inside": "percent"}
 Sentence = tuple[str, dict]
 Actual = Callable[[str, str, list[pd.Period]], tuple[float, int]]
 
 
-def grade(
-    asked: pd.DataFrame, actual: Actual, *, forecasts: pd.DataFrame, moved: pd.DataFrame
-) -> pd.DataFrame:
+def grade(asked: pd.DataFrame, actual: Actual, *, forecasts: pd.DataFrame, moved: pd.DataFrame) -> pd.DataFrame:
     """Grade promises.
 
     Parameters
@@ -139,7 +153,9 @@ def page_one(graded: pd.DataFrame, most: int = 7) -> pd.DataFrame:
         How many.
     """
     ranked = graded.assign(
-        rank=graded["kind"].map(_RANK), wide=(graded["scope"] != "company").astype(int), size=-graded["error"].abs().fillna(0.0)
+        rank=graded["kind"].map(_RANK),
+        wide=(graded["scope"] != "company").astype(int),
+        size=-graded["error"].abs().fillna(0.0),
     ).sort_values(["rank", "wide", "made_in", "size", "id"], ascending=[True, True, False, True, True])
     first = ranked.groupby("kind", sort=False).head(2)
     rest = ranked.drop(first.index)
@@ -177,7 +193,9 @@ def month_factors(deals: pd.DataFrame, month: pd.Period) -> dict[str, float]:
     }  # fmt: skip
 
 
-def error_split(deals: pd.DataFrame, *, period: pd.Period, forecast: float, adjustments: float = 0.0) -> pd.DataFrame:
+def error_split(
+    deals: pd.DataFrame, *, period: pd.Period, graded: pd.DataFrame, adjustments: float = 0.0
+) -> pd.DataFrame:
     """Split forecast minus actual by what the month was made of; the parts add up to the cent.
 
     The forecast's side is what the twelve months before stood at in volume, timing and conversion, with the deal size
@@ -190,8 +208,8 @@ def error_split(deals: pd.DataFrame, *, period: pd.Period, forecast: float, adju
         ``Book.deals()``.
     period : Period
         The month that fell due.
-    forecast : float
-        What was promised for its bookings.
+    graded : DataFrame
+        From `grade`: the company's forecast of that month, made one month before, is the one that is split.
     adjustments : float
         Facts of earlier months known only now; no part of the month's error, shown for completeness.
 
@@ -199,11 +217,17 @@ def error_split(deals: pd.DataFrame, *, period: pd.Period, forecast: float, adju
     -------
     DataFrame
         ``part`` (volume, conversion, timing, size, adjustments, total) and ``amount`` (positive: the forecast was too
-        high by this). Empty where the month or the year before has no won deal.
+        high by this). Empty where there was no such forecast, or the month or the year before has no won deal.
     """
-    actual = month_factors(deals, period)
+    row = month_forecast(graded, period)
+    if row.empty:
+        return pd.DataFrame(columns=["part", "amount"])
+    forecast, actual = float(row["promised"].iloc[0]), month_factors(deals, period)
     before = pd.DataFrame([month_factors(deals, period - i) for i in range(1, 13)]).mean()
-    if any(math.isnan(actual[part]) or not actual[part] for part in PARTS) or before[["timing", "conversion"]].isna().any():
+    if (
+        any(math.isnan(actual[part]) or not actual[part] for part in PARTS)
+        or before[["timing", "conversion"]].isna().any()
+    ):
         return pd.DataFrame(columns=["part", "amount"])
     expected = {part: float(before[part]) for part in PARTS}
     expected["size"] = forecast / (expected["volume"] * expected["timing"] * expected["conversion"])
@@ -250,8 +274,9 @@ def history(given: pd.DataFrame, graded: pd.DataFrame) -> pd.DataFrame:
     graded : DataFrame
         From `grade`.
     """
-    parts = [frame for frame in (given.rename(columns={"value": "promised"}), graded) if len(frame)]
-    return pd.concat(parts, ignore_index=True) if parts else graded
+    parts = [given.rename(columns={"value": "promised"}), graded.assign(graded_in=None)]
+    filled = [part for part in parts if len(part)] or parts[1:]
+    return pd.concat(filled, ignore_index=True)
 
 
 def coverage(graded: pd.DataFrame, confidence: float = 0.8) -> tuple[float, int]:
@@ -342,7 +367,11 @@ def month_sentence(graded: pd.DataFrame, period: pd.Period) -> Sentence:
     if row.empty or math.isnan(row["actual"].iloc[0]):
         return "review.month_none", {"period": str(period)}
     told = row.iloc[0]
-    values = {"period": str(period), **{key: float(told[key]) for key in ("promised", "actual", "low", "high")}, "n": int(told["n"])}
+    values = {
+        "period": str(period),
+        **{key: float(told[key]) for key in ("promised", "actual", "low", "high")},
+        "n": int(told["n"]),
+    }
     return f"review.month_{told['outcome']}", values
 
 
@@ -380,3 +409,9 @@ def adjustment_sentence(adjustments: pd.DataFrame) -> Sentence:
 def adjusted(adjustments: pd.DataFrame) -> float:
     """Return the sum of prior-period adjustments in home money."""
     return float(round(adjustments["amount"].sum(), 2)) if len(adjustments) else 0.0
+
+
+def adjustment_formats(adjustments: pd.DataFrame) -> dict[str, str]:
+    """Return how the columns of the adjustments are shown, for those that are there."""
+    kinds = {"period": "period", "kind": "word", "amount": "money", "known_on": "date"}
+    return {column: kind for column, kind in kinds.items() if column in adjustments}

@@ -75,6 +75,10 @@ def test_page_one_holds_every_kind_and_at_most_seven():
     assert shown["id"].iloc[0] == "f"
 
 
+def told(promised):
+    return graded(FORECAST[:6] + (promised,) + FORECAST[7:]).reset_index()
+
+
 def deals():
     rows = []
     for month in pd.period_range("2025-10", "2026-10", freq="M"):
@@ -84,7 +88,7 @@ def deals():
 
 
 def test_error_split_names_the_size_when_only_the_size_is_off():
-    table = review.error_split(deals(), period=OCT, forecast=130.0).set_index("part")["amount"]
+    table = review.error_split(deals(), period=OCT, graded=told(130.0)).set_index("part")["amount"]
     assert table.to_dict() == {
         "volume": 0.0, "timing": 0.0, "conversion": 0.0, "size": 30.0, "adjustments": 0.0, "total": 30.0,
     }  # fmt: skip
@@ -92,7 +96,7 @@ def test_error_split_names_the_size_when_only_the_size_is_off():
 
 def test_error_split_adds_up_to_the_cent():
     more = pd.concat([deals(), deals().tail(1).assign(status="won", amount=33.33)])
-    table = review.error_split(more, period=OCT, forecast=100.01).set_index("part")["amount"]
+    table = review.error_split(more, period=OCT, graded=told(100.01)).set_index("part")["amount"]
     assert round(table[list(review.PARTS)].sum(), 2) == table["total"] == round(100.01 - 133.33, 2)
 
 
