@@ -1,0 +1,358 @@
+"""The look of the charts: one figure size, one font, few colours, labels on the lines, the same bytes every time.
+
+How a plot uses it: take the finished table, ask for Axes, draw with the helpers below, return the Axes::
+
+    from salesloop import style
+
+    def fan(table, *, text, narrow=False):
+        ax = style.figure(narrow)
+        bands = {0.8: (table["p10"], table["p90"]), 0.5: (table["p25"], table["p75"])}
+        style.fan(ax, range(len(table)), bands, table["p50"])
+        style.reference(ax, table["target"].iloc[0], text.t("forecast.label.target"), axis="y")
+        style.month_axis(ax, table["period"], text)
+        style.value_axis(ax, text, "money")
+        return ax
+
+    def deals_by_stage(table, *, text, narrow=False):
+        return style.bars(style.figure(narrow, rows=len(table)), table["stage"], table["amount"], text=text, kind="money")
+
+No titles inside a figure: title, subtitle and key numbers are text of the page. No legend: `line`, `fan` and `label`
+write at the mark itself. Margins are fitted when the figure is saved, so a plot never sets them. Text from data is
+cleaned and cut when the figure is saved.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+
+from salesloop.clean import plain_label
+from salesloop.svg import EndLabel, to_svg
+
+if TYPE_CHECKING:
+    from salesloop.messages import Text
+
+INK, MUTED, GRID, PAGE = "#1F2937", "#5B6472", "#E5E8EC", "#F6F7F9"
+BLUE, ORANGE, TOTAL = "#0B5CAD", "#B8500C", "#3E4A5A"
+FAN = {0.95: "#DCE9F5", 0.8: "#B3D0EA", 0.5: "#7DAEDA"}
+SERIES = (BLUE, ORANGE, TOTAL, "#2E8B7A", "#8A5AA8", "#A08A2C")
+QUIET = "#C3CBD6"
+__all__ = [
+    "BLUE", "FAN", "GRID", "INK", "MUTED", "ORANGE", "PAGE", "QUIET", "SERIES", "TOTAL", "bars", "bridge", "columns",
+    "empty", "fan", "figure", "heat", "intervals", "is_narrow", "label", "line", "look", "month_axis", "panel_title",
+    "panels", "reference", "to_svg", "value_axis",
+]  # fmt: skip
+WIDE, NARROW = 7.5, 3.9
+SIZE, NOTE = 10.5, 9.0
+_SYSTEM_FONTS = ("PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "Noto Sans CJK SC", "DejaVu Sans")
+
+
+@lru_cache(maxsize=1)
+def look() -> dict[str, Any]:
+    """Set fonts and drawing defaults once a process and return them."""
+    settings: dict[str, Any] = {
+        "font.family": [*_wheel_font(), *(name for name in _SYSTEM_FONTS if name in fontManager.get_font_names())],
+        "font.size": SIZE, "text.color": INK, "axes.labelcolor": MUTED, "axes.labelsize": NOTE,
+        "xtick.color": MUTED, "ytick.color": MUTED, "xtick.labelsize": SIZE - 0.5, "ytick.labelsize": SIZE - 0.5,
+        "xtick.major.size": 0, "ytick.major.size": 0, "xtick.minor.size": 0, "ytick.minor.size": 0,
+        "xtick.major.pad": 6, "ytick.major.pad": 6, "axes.edgecolor": "#B6BEC9", "axes.linewidth": 0.8,
+        "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False, "axes.axisbelow": True,
+        "axes.grid": True, "axes.grid.axis": "y", "grid.color": GRID, "grid.linewidth": 0.8, "lines.linewidth": 2,
+        "lines.solid_capstyle": "round", "patch.linewidth": 0, "axes.prop_cycle": matplotlib.cycler(color=SERIES),
+        "axes.unicode_minus": False, "text.parse_math": False, "svg.fonttype": "path", "svg.hashsalt": "salesloop",
+        "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
+    }  # fmt: skip
+    matplotlib.rcParams.update(settings)
+    return settings
+
+
+def _wheel_font() -> list[str]:
+    """Register the font that the wheel carries and return its name; nothing where the wheel is not installed."""
+    try:
+        files = importlib.metadata.files("noto-cjk-sans-otc") or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    for file in files:
+        if file.name.endswith((".ttc", ".otc", ".otf")):
+            fontManager.addfont(str(file.locate()))
+            return ["Noto Sans CJK SC"]
+    return []
+
+
+def figure(narrow: bool = False, *, rows: int | None = None, height: float | None = None) -> Axes:
+    """Return the Axes of a new figure.
+
+    Parameters
+    ----------
+    narrow : bool, default False
+        The drawing for a phone.
+    rows : int, optional
+        The number of horizontal rows (bars, intervals, a bridge): the height follows, the grid turns upright.
+    height : float, optional
+        The height in inches.
+
+    Examples
+    --------
+    >>> figure().figure.get_size_inches().tolist(), figure(narrow=True).figure.get_size_inches().tolist()
+    ([7.5, 3.1], [3.9, 2.8])
+    """
+    look()
+    tall = height or (0.5 + 0.33 * max(rows, 1) if rows is not None else 2.8 if narrow else 3.1)
+    ax = Figure(figsize=(NARROW if narrow else WIDE, tall)).add_subplot()
+    if rows is not None:
+        _rows_look(ax)
+    return ax
+
+
+def panels(n: int, narrow: bool = False, *, height: float = 2.5) -> list[Axes]:
+    """Return the Axes of `n` charts of one figure: side by side, on a phone one under the other."""
+    look()
+    size = (NARROW, height * n) if narrow else (WIDE, height)
+    made = Figure(figsize=size).subplots(n if narrow else 1, 1 if narrow else n, squeeze=False)
+    return list(made.flat)
+
+
+def panel_title(ax: Axes, words: str) -> None:
+    """Name one of several panels, above it."""
+    ax.set_title(plain_label(words), loc="left", fontsize=SIZE, color=INK)
+
+
+def _rows_look(ax: Axes) -> None:
+    ax.grid(False, axis="y")
+    ax.grid(True, axis="x")
+    ax.spines["bottom"].set_visible(False)
+
+
+def is_narrow(ax: Axes) -> bool:
+    """Return whether Axes belong to a drawing for a phone."""
+    return ax.get_figure(root=True).get_figwidth() < (WIDE + NARROW) / 2
+
+
+def label(ax: Axes, x: float, y: float, words: str, color: str = INK, *, size: float = SIZE) -> EndLabel:
+    """Write words to the right of a point and return the label."""
+    note = EndLabel(
+        plain_label(words), (x, y), xytext=(6, 0), textcoords="offset points", color=color, fontsize=size,
+        va="center", ha="left", annotation_clip=False,
+    )  # fmt: skip
+    ax.add_artist(note)
+    note.set_clip_on(False)
+    return note
+
+
+def line(
+    ax: Axes, x: Iterable, y: Iterable, words: str = "", color: str = BLUE, *, dashed: bool = False,
+    points: bool = False, name_at: str = "end",
+) -> None:  # fmt: skip
+    """Draw a line and write its name at its end, or with ``name_at="start"`` at its beginning."""
+    across, up = np.asarray(list(x), dtype=float), np.asarray(list(y), dtype=float)
+    ax.plot(across, up, color=color, linestyle=(0, (4, 3)) if dashed else "-", marker="o" if points else None, markersize=4)
+    known = np.flatnonzero(np.isfinite(up))
+    if words and len(known) and name_at == "start":
+        rises = len(known) > 1 and up[known[1]] > up[known[0]]
+        at = {"textcoords": "offset points", "color": color, "va": "top" if rises else "bottom"}
+        ax.annotate(plain_label(words), (across[known[0]], up[known[0]]), (0, -7 if rises else 7), **at)
+    elif words and len(known):
+        label(ax, across[known[-1]], up[known[-1]], words, color)
+
+
+def fan(ax: Axes, x: Iterable, bands: Mapping[float, tuple[Iterable, Iterable]], middle: Iterable, words: str = "") -> None:
+    """Draw intervals as shaded bands, the widest first, and the middle as a line.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where.
+    x : iterable of float
+        Positions.
+    bands : mapping of float to (low, high)
+        Confidence (0.95, 0.8, 0.5) to the bounds.
+    middle : iterable of float
+        The line.
+    words : str
+        Its name, written at its end.
+    """
+    across = np.asarray(list(x), dtype=float)
+    for share in sorted(bands, reverse=True):
+        low, high = (np.asarray(list(bound), dtype=float) for bound in bands[share])
+        ax.fill_between(across, low, high, color=FAN.get(share, FAN[0.8]), linewidth=0)
+    line(ax, across, middle, words)
+
+
+def reference(ax: Axes, value: float, words: str, *, axis: str = "x", color: str = ORANGE) -> None:
+    """Draw a target or average as a dashed line across: upright at `value` of the x axis, or level on the y axis."""
+    if not np.isfinite(value):
+        return
+    dash = {"color": color, "linewidth": 1.2, "linestyle": (0, (4, 3)), "zorder": 1.5}
+    if axis == "y":
+        ax.axhline(value, **dash)
+        label(ax, 1, value, words, color, size=NOTE).xycoords = ax.get_yaxis_transform()
+    else:
+        ax.axvline(value, **dash)
+        ax.annotate(
+            plain_label(words), (value, 1), xycoords=ax.get_xaxis_transform(), xytext=(0, 4), textcoords="offset points",
+            color=color, fontsize=NOTE, ha="center", va="bottom", annotation_clip=False,
+        )  # fmt: skip
+
+
+def bars(
+    ax: Axes, names: Iterable, values: Iterable, *, text: Text, kind: str = "money", colors: Sequence[str] | str = BLUE,
+    notes: Iterable[str] | None = None,
+) -> Axes:  # fmt: skip
+    """Draw horizontal bars, first row on top, with the value written at each end.
+
+    Parameters
+    ----------
+    ax : Axes
+        From ``figure(narrow, rows=...)``.
+    names, values : iterable
+        The rows.
+    text, kind
+        How values are written.
+    colors : str or sequence of str
+        One colour, or one a row.
+    notes : iterable of str, optional
+        What to write at the ends instead of the values.
+    """
+    lengths = np.asarray(list(values), dtype=float)
+    told = list(notes) if notes is not None else [text.show(float(value), kind) for value in lengths]
+    drawn = np.nan_to_num(lengths)
+    ax.barh(range(len(drawn)), drawn, height=0.62, color=colors)
+    for row, (value, words) in enumerate(zip(drawn, told, strict=True)):
+        label(ax, max(value, 0), row, words, size=SIZE - 0.5)
+    _row_names(ax, names)
+    ax.xaxis.set_visible(False)
+    ax.axvline(0, color="#B6BEC9", linewidth=0.8)
+    return ax
+
+
+def intervals(
+    ax: Axes, names: Iterable, values: Iterable, low: Iterable, high: Iterable, *, text: Text, kind: str = "percent",
+    colors: Sequence[str] | str = BLUE,
+) -> Axes:  # fmt: skip
+    """Draw a dot with its interval for each row, first row on top; a row without a value stays empty."""
+    middle, left, right = (np.asarray(list(part), dtype=float) for part in (values, low, high))
+    rows = np.arange(len(middle))
+    ax.hlines(rows, left, right, color=colors, linewidth=3, alpha=0.4)
+    ax.scatter(middle, rows, color=colors, s=42, zorder=3)
+    _row_names(ax, names)
+    value_axis(ax, text, kind, axis="x")
+    return ax
+
+
+def bridge(ax: Axes, names: Iterable, amounts: Iterable, totals: Iterable[bool], *, text: Text, kind: str = "money") -> Axes:
+    """Draw a bridge as horizontal rows: totals from zero, changes from where the row above ended.
+
+    Parameters
+    ----------
+    ax : Axes
+        From ``figure(narrow, rows=...)``.
+    names : iterable of str
+        The rows, first on top.
+    amounts : iterable of float
+        Totals as levels, changes with their sign.
+    totals : iterable of bool
+        Which rows are totals.
+    text, kind
+        How amounts are written.
+    """
+    values, level = np.asarray(list(amounts), dtype=float), 0.0
+    for row, (value, total) in enumerate(zip(values, totals, strict=True)):
+        start, level = (0.0, value) if total else (level, level + value)
+        color = TOTAL if total else BLUE if value >= 0 else ORANGE
+        ax.barh(row, level - start, left=start, height=0.62, color=color)
+        ax.plot([level, level], [row + 0.31, row + 0.69], color="#8A94A3", linewidth=0.8)
+        words = text.show(float(value), kind)
+        label(ax, max(start, level), row, words if total or value < 0 else f"+{words}", color, size=SIZE - 0.5)
+    ax.lines[-1].remove()
+    _row_names(ax, names)
+    ax.xaxis.set_visible(False)
+    return ax
+
+
+def _row_names(ax: Axes, names: Iterable) -> None:
+    most = 14 if is_narrow(ax) else 28
+    told = [plain_label(name, most) for name in names]
+    ax.set_yticks(range(len(told)), told)
+    ax.set_ylim(len(told) - 0.5, -0.5)
+    ax.tick_params(axis="y", labelcolor=INK)
+
+
+def columns(ax: Axes, x: Iterable, heights: Iterable, color: str | Sequence[str] = BLUE, *, width: float = 0.7) -> None:
+    """Draw upright bars."""
+    ax.bar(list(x), np.nan_to_num(np.asarray(list(heights), dtype=float)), width=width, color=color)
+
+
+def heat(ax: Axes, matrix, *, text: Text, kind: str = "percent", center: float | None = None) -> Axes:
+    """Draw a table of shades with the value in each cell; rows and columns are named by the frame's index and columns.
+
+    Parameters
+    ----------
+    ax : Axes
+        From ``figure(narrow, rows=len(matrix) + 1)``.
+    matrix : DataFrame
+        Values; undefined cells stay empty.
+    text, kind
+        How values are written.
+    center : float, optional
+        Below it shades are orange, above it blue; without it all are blue.
+    """
+    values = matrix.to_numpy(dtype=float)
+    away = values - (np.nanmin(values) if center is None else center)
+    scale = max(float(np.nanmax(np.abs(away))), 1e-12)
+    ax.grid(False)
+    for row, column in zip(*np.nonzero(np.isfinite(values)), strict=True):
+        share = abs(away[row, column]) / scale
+        shade = _mixed(BLUE if away[row, column] >= 0 else ORANGE, 0.08 + 0.72 * share)
+        ax.barh(row, 0.96, left=column - 0.48, height=0.92, color=shade)
+        ink = "#FFFFFF" if share > 0.75 else INK
+        ax.text(column, row, text.show(float(values[row, column]), kind), ha="center", va="center", color=ink, fontsize=NOTE)
+    _row_names(ax, matrix.index)
+    ax.set_xticks(range(matrix.shape[1]), [plain_label(name, 6 if is_narrow(ax) else 14) for name in matrix.columns])
+    ax.xaxis.tick_top()
+    ax.set_xlim(-0.5, matrix.shape[1] - 0.5)
+    return ax
+
+
+def _mixed(color: str, share: float) -> str:
+    parts = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(255 + (part - 255) * share):02X}" for part in parts)
+
+
+def month_axis(ax: Axes, periods: Iterable, text: Text) -> None:
+    """Name positions 0, 1, 2 ... of the x axis by months, as many as fit, the last one always."""
+    told = [text.month(period) for period in periods]
+    grid = ax.get_gridspec()
+    most = 4 if is_narrow(ax) or (grid is not None and grid.ncols > 1) else 9
+    step = max(1, -(-len(told) // most))
+    at = list(range(len(told) - 1, -1, -step))[::-1]
+    ax.set_xticks(at, [told[i] for i in at])
+
+
+def value_axis(ax: Axes, text: Text, kind: str = "money", *, axis: str = "y") -> None:
+    """Write the values of an axis in the reader's habit."""
+    import matplotlib.ticker
+
+    side = ax.yaxis if axis == "y" else ax.xaxis
+    side.set_major_locator(matplotlib.ticker.MaxNLocator(3 if axis == "x" and is_narrow(ax) else 5, steps=[1, 2, 2.5, 5, 10]))
+    side.set_major_formatter(lambda value, _: _short(text, value, kind))
+
+
+def _short(text: Text, value: float, kind: str) -> str:
+    told = text.show(float(value), kind)
+    return re.sub(r"\.0+(?=\D|$)", "", told)
+
+
+def empty(ax: Axes, words: str) -> Axes:
+    """Write a sentence where there is nothing to draw."""
+    ax.text(0.5, 0.5, plain_label(words, 120), transform=ax.transAxes, ha="center", va="center", color=MUTED, wrap=True)
+    ax.set_axis_off()
+    return ax
