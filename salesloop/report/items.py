@@ -1,0 +1,137 @@
+"""The items of a page, drawn from saved results in one language: sentences, tables, figures."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pandas as pd
+from markupsafe import Markup, escape
+
+from salesloop.clean import plain
+from salesloop.messages import Text
+from salesloop.results import Results
+from salesloop.tables import html_table
+
+
+
+@dataclass(frozen=True)
+class Items:
+    """One stage's results, ready to be drawn.
+
+    Attributes
+    ----------
+    results : Results
+        What the stage saved.
+    text : Text
+        Language and currency.
+    mask : callable
+        Applied to all text that comes from data, to hide names.
+    linked : bool
+        Whether the page stands beside its tables, so that a link to their files leads somewhere.
+    """
+
+    results: Results
+    text: Text
+    mask: Callable[[str], str] = str
+    linked: bool = True
+
+    @property
+    def stage(self) -> str:
+        """The stage's name."""
+        return self.results.stage
+
+    def words(self, message: str, values: dict) -> str:
+        """Return a message with its values, names hidden where asked."""
+        told = {key: self.mask(value) if isinstance(value, str) else value for key, value in values.items()}
+        return plain(self.text.t(message, **told))
+
+    def sentence(self, index: int) -> str:
+        """Return one sentence of the stage."""
+        said = self.results.sentences[index]
+        return self.words(said["id"], said["values"])
+
+    def table(self, name: str, title: str = "") -> Markup:
+        """Return a table of the stage with the formats and columns it was saved with."""
+        spec = self.results.tables[name]
+        csv = f"results/{self.stage}/{name}.csv" if self.linked else ""
+        return html_table(
+            self.results.table(name), text=self.text, stage=self.stage, caption=title or self.title(name),
+            formats=spec.get("formats"), columns=spec.get("columns"), csv=csv, mask=self.mask, rows=spec["rows"],
+        )  # fmt: skip
+
+    def title(self, name: str) -> str:
+        """Return a table's heading."""
+        return self.text.t(self.results.tables[name]["title"])
+
+    def figure(self, name: str) -> dict:
+        """Return what a page needs of a figure: title, alternative text, both drawings, its table."""
+        spec = next(figure for figure in self.results.figures if figure["name"] == name)
+        title = self.words(spec["title"], spec["values"])
+        wide, narrow = self._drawing(spec, False), self._drawing(spec, True)
+        return {
+            "id": f"{self.stage}-{name}", "title": title, "alt": self.words(spec["alt"], spec["values"]),
+            "wide": data_uri(wide), "narrow": data_uri(narrow), "size": size(wide), "narrow_size": size(narrow),
+            "table": self._table_of(spec, title),
+        }  # fmt: skip
+
+    def _drawing(self, spec: dict, narrow: bool) -> str:
+        """Return a drawing, kept beside the results once it was made; one with names hidden is never kept."""
+        ending = f"{self.text.lang}.narrow.svg" if narrow else f"{self.text.lang}.svg"
+        file = self.results.folder / self.stage / f"{spec['name']}.{ending}"
+        open_names = self.mask is str
+        if open_names and file.is_file():
+            return file.read_text(encoding="utf-8")
+        from salesloop.figures import draw
+
+        frame = self.results.table(spec["table"])
+        svg = draw(spec["plot"], frame if open_names else masked(frame, self.mask), self.text, narrow=narrow)
+        if open_names:
+            draft = file.with_name(f".{file.name}.{os.getpid()}")
+            with suppress(OSError):
+                draft.write_text(svg, encoding="utf-8")
+                draft.replace(file)
+        return svg
+
+    def _table_of(self, spec: dict, title: str) -> Markup:
+        formats = {c: kind for table in self.results.tables.values() for c, kind in table.get("formats", {}).items()}
+        frame, caption = self.results.table(spec["table"]), self.text.t("report.figure_table", title=title)
+        return html_table(
+            frame, text=self.text, stage=self.stage, caption=caption, formats={**formats, **spec.get("formats", {})}, mask=self.mask
+        )
+
+
+def masked(frame: pd.DataFrame, mask: Callable[[str], str]) -> pd.DataFrame:
+    """Return a frame with names hidden in every text."""
+    frame = frame.copy()
+    for column in frame.columns:
+        if not pd.api.types.is_numeric_dtype(frame[column]) and not pd.api.types.is_datetime64_any_dtype(frame[column]):
+            frame[column] = [mask(value) if isinstance(value, str) else value for value in frame[column]]
+    return frame
+
+
+def data_uri(svg: str) -> Markup:
+    """Return a drawing as an address that an image can carry."""
+    return Markup("data:image/svg+xml;base64," + base64.b64encode(svg.encode("utf-8")).decode("ascii"))
+
+
+def size(svg: str) -> tuple[int, int]:
+    """Return a drawing's width and height in CSS pixels.
+
+    Examples
+    --------
+    >>> size('<svg xmlns="http://www.w3.org/2000/svg" width="540pt" height="223.2pt" viewBox="0 0 540 223.2">')
+    (720, 298)
+    """
+    opening = svg[: svg.index(">")]
+    width, height = (re.search(rf' {side}="([\d.]+)pt"', opening) for side in ("width", "height"))
+    return (round(float(width[1]) * 4 / 3), round(float(height[1]) * 4 / 3)) if width and height else (720, 300)
+
+
+def paragraph(words: str, kind: str = "said") -> Markup:
+    """Return a sentence as a paragraph."""
+    return Markup(f'<p class="{kind}">{escape(words)}</p>')

@@ -1,0 +1,137 @@
+"""One stage's page: the executed notebook gives the order, the saved results give everything shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from markupsafe import Markup
+
+from salesloop.clean import plain
+from salesloop.messages import Text
+from salesloop.params import UnitConfig, load_unit
+from salesloop.report import foreign, names
+from salesloop.report.items import Items, paragraph
+from salesloop.report.page import others, page, stage_name
+from salesloop.results import MIME, Results
+
+
+@dataclass
+class Section:
+    """A markdown cell with what the code cells after it showed, and their code."""
+
+    prose: Markup = Markup()
+    title: str = ""
+    lang: str = ""
+    items: list = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+
+
+def render_stage(
+    notebook: Path | str, results_dir: Path | str, lang: str, config: UnitConfig | None = None, *,
+    hide_names: bool | None = None, linked: bool = True,
+) -> str:  # fmt: skip
+    """Return a stage's page.
+
+    Parameters
+    ----------
+    notebook : path
+        The executed notebook.
+    results_dir : path
+        The ``results`` folder of the same run.
+    lang : {"en", "zh"}
+        The reader's language.
+    config : UnitConfig, optional
+        The unit's configuration; read from its unit.yml by default.
+    hide_names : bool, optional
+        Whether reps' names are replaced by numbers; by default as the unit says.
+    linked : bool, default True
+        Whether the page stands in its report folder, so that links to other files lead somewhere.
+    """
+    cells = nbformat.read(notebook, as_version=4)
+    folder, stage = Path(results_dir), _stage(cells, Path(notebook))
+    results = Results.find(folder, stage)
+    config = config or (load_unit(results.content["unit"]) if results else UnitConfig(unit="none"))
+    text = Text(lang, config.currency)
+    items = Items(results, text, _mask(folder, text, config, hide_names), linked) if results else None
+    sections = _sections(cells, stage, text, items)
+    title = next((section.title for section in sections if section.title), "") or stage_name(stage, text)
+    return page(
+        "stage.html.j2", text, title=title, sections=sections, content=results.content if results else None,
+        lead=_lead(items), unit=plain(config.name or config.unit), name=stage_name(stage, text), linked=linked,
+        others=others(lang, Path(notebook).stem, config.languages), home=f"index.{lang}.html",
+        hidden=items is not None and items.mask is not str,
+    )  # fmt: skip
+
+
+def _mask(folder: Path, text: Text, config: UnitConfig, hide_names: bool | None) -> Callable[[str], str]:
+    hidden = not config.show_rep_names if hide_names is None else hide_names
+    return names.hider(names.people(folder), text) if hidden else str
+
+
+def _stage(cells: nbformat.NotebookNode, notebook: Path) -> str:
+    named = cells.metadata.get("salesloop", {}).get("stage")
+    return str(named or notebook.stem.lstrip("0123456789_"))
+
+
+def _lead(items: Items | None) -> str:
+    """Return the sentence a page opens with: its headline where it has one, else its first sentence."""
+    if items is None or not items.results.sentences:
+        return ""
+    ids = [said["id"] for said in items.results.sentences]
+    return items.sentence(_lead_index(ids))
+
+
+def _lead_index(ids: list[str]) -> int:
+    return next((i for i, name in enumerate(ids) if name.endswith(".headline")), 0)
+
+
+def _sections(cells: nbformat.NotebookNode, stage: str, text: Text, items: Items | None) -> list[Section]:
+    made = [Section()]
+    for cell in cells.cells:
+        if cell.cell_type == "markdown":
+            prose, lang = _prose(cell, stage, text)
+            title, body = _heading(prose)
+            made.append(Section(foreign.prose(body), plain(title), lang))
+        elif cell.cell_type == "code":
+            made[-1].items += [shown for output in cell.outputs if (shown := _shown(output, stage, text, items))]
+            if cell.source.strip() and "injected-parameters" not in cell.metadata.get("tags", []):
+                made[-1].code.append(plain(cell.source))
+    return [section for section in made if section.title or section.prose or section.items or section.code]
+
+
+def _prose(cell: nbformat.NotebookNode, stage: str, text: Text) -> tuple[str, str]:
+    """Return a markdown cell in the reader's language, and the language it is in where that is another."""
+    message = f"{stage}.prose.{cell.get('id', '')}"
+    if text.lang == "en":
+        return cell.source, ""
+    return (text.t(message), "") if text.has(message) else (cell.source, "en")
+
+
+def _heading(prose: str) -> tuple[str, str]:
+    """Split a cell's leading heading from what follows."""
+    first, _, rest = prose.strip().partition("\n")
+    return (first.lstrip("#").strip(), rest) if first.startswith("#") else ("", prose)
+
+
+def _shown(output: nbformat.NotebookNode, stage: str, text: Text, items: Items | None) -> dict | None:
+    mark = output.get("data", {}).get(MIME)
+    if items is not None and isinstance(mark, dict) and mark.get("stage", stage) == items.stage:
+        return _result(mark, items)
+    html = foreign.output(output, text.t("report.foreign_alt", page=stage_name(stage, text)))
+    return {"kind": "foreign", "html": html} if html else None
+
+
+def _result(mark: dict, items: Items) -> dict | None:
+    kind, name = mark.get("kind"), mark.get("name")
+    if kind == "sentence":
+        index = mark.get("index") or 0
+        ids = [said["id"] for said in items.results.sentences]
+        return None if index == _lead_index(ids) else {"kind": kind, "html": paragraph(items.sentence(index))}
+    if kind == "table":
+        return {"kind": kind, "title": items.title(name), "html": items.table(name)}
+    if kind == "figure":
+        return {"kind": kind, "figure": items.figure(name)}
+    return None

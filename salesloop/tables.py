@@ -1,0 +1,133 @@
+"""HTML tables from finished frames: formats by column, headings in the reader's language, text from data made harmless."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from salesloop.clean import plain
+
+if TYPE_CHECKING:
+    from salesloop.messages import Text
+
+MOST_ROWS, MOST_CHARACTERS = 500, 300
+_LEFT = {"text", "word"}
+Mask = Callable[[str], str]
+
+
+def html_table(
+    frame: pd.DataFrame, *, text: Text, caption: str, stage: str = "", formats: Mapping[str, str] | None = None,
+    columns: Sequence[str] | None = None, csv: str = "", mask: Mask = str, rows: int | None = None,
+) -> Markup:  # fmt: skip
+    """Return a frame as an HTML table in a region that scrolls by itself.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A finished table.
+    text : Text
+        Language and currency.
+    caption : str
+        What the table shows; read out by screen readers.
+    stage : str
+        Whose headings and words are taken first.
+    formats : mapping of str to str, optional
+        Column to kind; columns without one are shown by their type.
+    columns : sequence of str, optional
+        The columns to show, in order.
+    csv : str
+        Address of the whole table, linked where rows are left out.
+    mask : callable
+        Applied to every text, to hide names.
+    rows : int, optional
+        How many rows the whole table has, where `frame` holds only its beginning.
+
+    Examples
+    --------
+    >>> from salesloop.messages import Text
+    >>> frame = pd.DataFrame({"team": ["<b>North</b>"], "amount": [12_345_000.0]})
+    >>> page = html_table(frame, text=Text("en", "USD"), caption="Teams", formats={"amount": "money"})
+    >>> "&lt;b&gt;North&lt;/b&gt;" in page, "$12.3M" in page
+    (True, True)
+    """
+    shown = [column for column in (columns or frame.columns) if column in frame]
+    kinds = {column: (formats or {}).get(column) or _kind(frame[column]) for column in shown}
+    head = "".join(f'<th scope="col"{_side(kinds[c])}>{_say(text.label(c, stage), mask)}</th>' for c in shown)
+    first = frame[shown].head(MOST_ROWS)
+    cells = [_cells(first[column], kinds[column], text, stage, mask, place) for place, column in enumerate(shown)]
+    body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True)) if cells else ""
+    told = escape(plain(caption))
+    table = (
+        f'<div class="scroll" role="region" aria-label="{told}" tabindex="0"><table><caption>{told}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+    return Markup(table + _note(text, len(frame) if rows is None else rows, csv))
+
+
+def _note(text: Text, rows: int, csv: str) -> str:
+    if rows == 0:
+        return f'<p class="note">{escape(text.t("report.table_empty"))}</p>'
+    if rows <= MOST_ROWS:
+        return ""
+    link = f' <a href="{escape(csv)}">{escape(text.t("report.table_csv"))}</a>' if csv else ""
+    return f'<p class="note">{escape(text.t("report.table_cut", shown=MOST_ROWS, rows=rows))}{link}</p>'
+
+
+def _kind(values: pd.Series) -> str:
+    """Return how a column without a format is shown: whole numbers as they are, so that a year stays a year."""
+    if pd.api.types.is_bool_dtype(values):
+        return "word"
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return "date"
+    return "number" if pd.api.types.is_float_dtype(values) else "whole" if pd.api.types.is_integer_dtype(values) else "text"
+
+
+def _side(kind: str) -> str:
+    return "" if kind in _LEFT else ' class="r"'
+
+
+def _cells(values: pd.Series, kind: str, text: Text, stage: str, mask: Mask, place: int) -> list[str]:
+    tag = 'th scope="row"' if place == 0 else "td"
+    opened, closed = f"<{tag}{_side(kind)}>", f"</{tag[:2]}>"
+    told = {}  # columns repeat their values
+    made = []
+    for value in values.tolist():
+        key = value if isinstance(value, (str, int, float, bool)) else None
+        if key is None or (found := told.get((type(key), key))) is None:
+            found = opened + _say(show(value, kind, text, stage), mask) + closed
+            if key is not None:
+                told[type(key), key] = found
+        made.append(found)
+    return made
+
+
+def show(value: object, kind: str, text: Text, stage: str = "") -> str:
+    """Return one value as a cell shows it; a value that its format cannot carry is shown as it is.
+
+    Examples
+    --------
+    >>> from salesloop.messages import Text
+    >>> show(0.5, "percent", Text()), show("n/a", "percent", Text()), show(2026, "whole", Text())
+    ('50.0%', 'n/a', '2026')
+    """
+    if isinstance(value, (list, dict, tuple, np.ndarray)):
+        value = ", ".join(str(part) for part in list(value)[:10])
+    if kind == "text" and isinstance(value, (dt.date, pd.Timestamp)):
+        kind = "date"
+    if kind == "text" and isinstance(value, float) and value == value:
+        kind = "number"
+    try:
+        return text.show(value, "text" if kind == "whole" else kind, stage)
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def _say(words: str, mask: Mask) -> str:
+    words = mask(plain(words[: 4 * MOST_CHARACTERS]))
+    return escape(words if len(words) <= MOST_CHARACTERS else words[: MOST_CHARACTERS - 1] + "…")

@@ -1,0 +1,72 @@
+"""A stage's page: everything from saved results, in either language, nothing that acts or leaves the page."""
+
+import re
+
+from salesloop.report import render_stage
+from tests.report import sample
+
+
+def page(folder, lang="en", **changes):
+    return render_stage(folder / "25_sample.ipynb", folder / "results", lang, sample.config(**changes))
+
+
+def test_page_shows_the_results_in_the_readers_habit(made):
+    english, chinese = page(made), page(made, "zh")
+    assert "We expect ¥5.2M in Nov 2026 and 62.0% odds of the target." in english
+    assert "预计2026年11月签约 ¥520.0万，达成目标的把握为 62.0%。" in chinese
+    assert '<html lang="en">' in english and '<html lang="zh-CN">' in chinese
+    assert "<td" in english and "¥300.0K" in english and "¥30.0万" in chinese
+
+
+def test_headline_opens_the_page_and_is_not_repeated(made):
+    english = page(made)
+    assert english.count("We expect ¥5.2M") == 1
+    assert english.index("We expect") < english.index("Of 41 open deals")
+
+
+def test_prose_is_translated_where_it_can_be_and_marked_where_not(made):
+    chinese = page(made, "zh")
+    assert "<h2>明细</h2>" in chinese and "这里是<strong>明细</strong>" in chinese
+    assert 'lang="en"><p>The pipeline and what is still to come.</p>' in chinese
+
+
+def test_figures_carry_both_drawings_and_real_words(made):
+    english = page(made)
+    images = re.findall(r"<img [^>]*>", english)
+    assert len(images) == 2
+    assert all('src="data:image/svg+xml;base64,' in image for image in images)
+    assert 'alt="A line that rises from ¥4.0M, with its range."' in images[0]
+    assert english.count('media="(max-width: 640px)" srcset="data:image/svg+xml;base64,') == 2
+
+
+def test_same_results_give_the_same_bytes(made, tmp_path):
+    first = page(made)
+    for file in (made / "results" / "sample").glob("*.svg"):
+        file.unlink()
+    assert page(made) == first
+
+
+def test_nothing_leaves_the_page(made):
+    english = page(made)
+    assert "http:" not in english.replace("http-equiv", "") and "https:" not in english and "<script" not in english
+    csp = "default-src &#39;none&#39;; img-src data:; style-src &#39;unsafe-inline&#39;; base-uri &#39;none&#39;; form-action &#39;none&#39;"
+    assert csp in english
+
+
+def test_long_tables_are_cut_and_linked(made, monkeypatch):
+    sample.stage_results(made / "results", rows=701)
+    english = page(made)
+    assert "The first 500 of 701 rows." in english and 'href="results/sample/deals.csv"' in english
+    assert english.count("Acme ") == 500
+
+
+def test_names_are_hidden_everywhere_on_demand(made):
+    shown, hidden = page(made), page(made, show_rep_names=False)
+    assert "Chen Jie" in shown and "Chen Jie" not in hidden
+    assert "Rep 1" in hidden
+
+
+def test_code_is_folded(made):
+    english = page(made)
+    start = english.index("stage.figure(...)")
+    assert english.rfind("<details", 0, start) > english.rfind("</details>", 0, start)
