@@ -154,7 +154,9 @@ def line(
 ) -> None:  # fmt: skip
     """Draw a line and write its name at its end, or with ``name_at="start"`` at its beginning."""
     across, up = np.asarray(list(x), dtype=float), np.asarray(list(y), dtype=float)
-    ax.plot(across, up, color=color, linestyle=(0, (4, 3)) if dashed else "-", marker="o" if points else None, markersize=4)
+    ax.plot(
+        across, up, color=color, linestyle=(0, (4, 3)) if dashed else "-", marker="o" if points else None, markersize=4
+    )
     known = np.flatnonzero(np.isfinite(up))
     if words and len(known) and name_at == "start":
         rises = len(known) > 1 and up[known[1]] > up[known[0]]
@@ -164,7 +166,9 @@ def line(
         label(ax, across[known[-1]], up[known[-1]], words, color)
 
 
-def fan(ax: Axes, x: Iterable, bands: Mapping[float, tuple[Iterable, Iterable]], middle: Iterable, words: str = "") -> None:
+def fan(
+    ax: Axes, x: Iterable, bands: Mapping[float, tuple[Iterable, Iterable]], middle: Iterable, words: str = ""
+) -> None:
     """Draw intervals as shaded bands, the widest first, and the middle as a line.
 
     Parameters
@@ -248,7 +252,9 @@ def intervals(
     return ax
 
 
-def bridge(ax: Axes, names: Iterable, amounts: Iterable, totals: Iterable[bool], *, text: Text, kind: str = "money") -> Axes:
+def bridge(
+    ax: Axes, names: Iterable, amounts: Iterable, totals: Iterable[bool], *, text: Text, kind: str = "money"
+) -> Axes:
     """Draw a bridge as horizontal rows: totals from zero, changes from where the row above ended.
 
     Parameters
@@ -314,7 +320,9 @@ def heat(ax: Axes, matrix, *, text: Text, kind: str = "percent", center: float |
         shade = _mixed(BLUE if away[row, column] >= 0 else ORANGE, 0.08 + 0.72 * share)
         ax.barh(row, 0.96, left=column - 0.48, height=0.92, color=shade)
         ink = "#FFFFFF" if share > 0.75 else INK
-        ax.text(column, row, text.show(float(values[row, column]), kind), ha="center", va="center", color=ink, fontsize=NOTE)
+        ax.text(
+            column, row, text.show(float(values[row, column]), kind), ha="center", va="center", color=ink, fontsize=NOTE
+        )
     _row_names(ax, matrix.index)
     ax.set_xticks(range(matrix.shape[1]), [plain_label(name, 6 if is_narrow(ax) else 14) for name in matrix.columns])
     ax.xaxis.tick_top()
@@ -342,7 +350,9 @@ def value_axis(ax: Axes, text: Text, kind: str = "money", *, axis: str = "y") ->
     import matplotlib.ticker
 
     side = ax.yaxis if axis == "y" else ax.xaxis
-    side.set_major_locator(matplotlib.ticker.MaxNLocator(3 if axis == "x" and is_narrow(ax) else 5, steps=[1, 2, 2.5, 5, 10]))
+    side.set_major_locator(
+        matplotlib.ticker.MaxNLocator(3 if axis == "x" and is_narrow(ax) else 5, steps=[1, 2, 2.5, 5, 10])
+    )
     side.set_major_formatter(lambda value, _: _short(text, value, kind))
 
 

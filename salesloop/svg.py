@@ -65,7 +65,9 @@ def _fit(fig: Figure) -> None:
         space["wspace"] = (left + right) / max(inner - left - right, 20)
     if grid is not None and grid.nrows > 1:
         space["hspace"] = (below + above + 10) / max((height - below - above) / grid.nrows - below - above, 20)
-    fig.subplots_adjust(left=left / width, right=1 - right / width, bottom=below / height, top=1 - above / height, **space)
+    fig.subplots_adjust(
+        left=left / width, right=1 - right / width, bottom=below / height, top=1 - above / height, **space
+    )
 
 
 def _tick_width(ax: Axes) -> float:
@@ -87,7 +89,11 @@ def _right_need(ax: Axes, room: float) -> float:
 
 
 def _has_x(ax: Axes, side: str) -> bool:
-    return ax.axison and ax.xaxis.get_visible() and ax.xaxis.get_ticks_position() in (side, "default" if side == "bottom" else side)
+    return (
+        ax.axison
+        and ax.xaxis.get_visible()
+        and ax.xaxis.get_ticks_position() in (side, "default" if side == "bottom" else side)
+    )
 
 
 def _has_top_note(ax: Axes) -> bool:

@@ -60,7 +60,11 @@ def html_table(
     kinds = {column: (formats or {}).get(column) or _kind(frame[column]) for column in shown}
     head = "".join(f'<th scope="col"{_side(kinds[c])}>{_say(text.label(c, stage), mask)}</th>' for c in shown)
     first = frame[shown].head(MOST_ROWS)
-    cells = [_cells(first[column], kinds[column], text, stage, mask, place) for place, column in enumerate(shown)]
+    units = frame["uom"].head(MOST_ROWS).tolist() if "uom" in frame else None
+    told = [_told(first[column].tolist(), kinds[column], text, stage, units) for column in shown]
+    cells = [
+        _cells(words, kinds[column], mask, place) for place, (column, words) in enumerate(zip(shown, told, strict=True))
+    ]
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True)) if cells else ""
     told = escape(plain(caption))
     table = (
@@ -85,26 +89,32 @@ def _kind(values: pd.Series) -> str:
         return "word"
     if pd.api.types.is_datetime64_any_dtype(values):
         return "date"
-    return "number" if pd.api.types.is_float_dtype(values) else "whole" if pd.api.types.is_integer_dtype(values) else "text"
+    return (
+        "number"
+        if pd.api.types.is_float_dtype(values)
+        else "whole"
+        if pd.api.types.is_integer_dtype(values)
+        else "text"
+    )
 
 
 def _side(kind: str) -> str:
     return "" if kind in _LEFT else ' class="r"'
 
 
-def _cells(values: pd.Series, kind: str, text: Text, stage: str, mask: Mask, place: int) -> list[str]:
+def _told(values: list, kind: str, text: Text, stage: str, units: list | None) -> list[str]:
+    """Return a column's values as text; the kind ``uom`` takes each row's own unit of measurement."""
+    if kind == "uom" and units is not None:
+        return [text.measured(value, uom) for value, uom in zip(values, units, strict=True)]
+    kind = "number" if kind == "uom" else kind
+    return [show(value, kind, text, stage) for value in values]
+
+
+def _cells(words: list[str], kind: str, mask: Mask, place: int) -> list[str]:
     tag = 'th scope="row"' if place == 0 else "td"
     opened, closed = f"<{tag}{_side(kind)}>", f"</{tag[:2]}>"
-    told = {}  # columns repeat their values
-    made = []
-    for value in values.tolist():
-        key = value if isinstance(value, (str, int, float, bool)) else None
-        if key is None or (found := told.get((type(key), key))) is None:
-            found = opened + _say(show(value, kind, text, stage), mask) + closed
-            if key is not None:
-                told[type(key), key] = found
-        made.append(found)
-    return made
+    safe = {told: opened + _say(told, mask) + closed for told in dict.fromkeys(words)}  # columns repeat their values
+    return [safe[told] for told in words]
 
 
 def show(value: object, kind: str, text: Text, stage: str = "") -> str:
@@ -120,7 +130,7 @@ def show(value: object, kind: str, text: Text, stage: str = "") -> str:
         value = ", ".join(str(part) for part in list(value)[:10])
     if kind == "text" and isinstance(value, (dt.date, pd.Timestamp)):
         kind = "date"
-    if kind == "text" and isinstance(value, float) and value == value:
+    if kind == "text" and isinstance(value, float):
         kind = "number"
     try:
         return text.show(value, "text" if kind == "whole" else kind, stage)

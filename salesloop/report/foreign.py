@@ -14,7 +14,25 @@ from salesloop.clean import plain
 
 MOST_HTML, MOST_IMAGE, MOST_TEXT = 300_000, 900_000, 20_000
 _TABLE = {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption"}
-_PROSE = {"p", "br", "hr", "b", "i", "em", "strong", "code", "pre", "ul", "ol", "li", "blockquote", "sub", "sup", "div", "span"}
+_PROSE = {
+    "p",
+    "br",
+    "hr",
+    "b",
+    "i",
+    "em",
+    "strong",
+    "code",
+    "pre",
+    "ul",
+    "ol",
+    "li",
+    "blockquote",
+    "sub",
+    "sup",
+    "div",
+    "span",
+}
 _HEADS = {"h1", "h2", "h3", "h4"}
 _GONE = {"script", "style", "svg", "math", "iframe", "object", "embed", "template", "noscript", "title", "textarea", "select",
          "form", "button", "xmp", "noembed", "noframes", "plaintext", "head"}  # fmt: skip
@@ -31,7 +49,12 @@ def clean_html(html: str) -> Markup:
     Markup('<table><tbody><tr><td>1</td></tr></tbody></table>')
     """
     made = nh3.clean(
-        plain(html), tags=_TABLE | _PROSE, attributes=_CELLS, clean_content_tags=_GONE, strip_comments=True, link_rel=None
+        plain(html),
+        tags=_TABLE | _PROSE,
+        attributes=_CELLS,
+        clean_content_tags=_GONE,
+        strip_comments=True,
+        link_rel=None,
     )
     return Markup(made)
 
@@ -59,7 +82,11 @@ def _markdown():
 def picture(mime: str, data: str, alt: str) -> Markup | None:
     """Return a foreign picture as an image that can run nothing, or None where it is no such picture."""
     raw = _png(data) if mime == "image/png" else plain(data).strip().encode("utf-8")
-    if raw is None or len(raw) > MOST_IMAGE or (mime == "image/svg+xml" and not re.match(rb"(<\?xml|<!--|<!DOCTYPE|<svg)", raw)):
+    if (
+        raw is None
+        or len(raw) > MOST_IMAGE
+        or (mime == "image/svg+xml" and not re.match(rb"(<\?xml|<!--|<!DOCTYPE|<svg)", raw))
+    ):
         return None
     coded = base64.b64encode(raw).decode("ascii")
     return Markup('<img class="foreign" alt="{}" src="data:{};base64,{}">').format(plain(alt), mime, Markup(coded))
@@ -108,4 +135,6 @@ def _text(words: str) -> Markup:
     words = plain(_ANSI.sub("", "".join(words)))
     if not words.strip():
         return Markup()
-    return Markup('<pre tabindex="0">{}</pre>').format(escape(words[:MOST_TEXT] + ("…" if len(words) > MOST_TEXT else "")))
+    return Markup('<pre tabindex="0">{}</pre>').format(
+        escape(words[:MOST_TEXT] + ("…" if len(words) > MOST_TEXT else ""))
+    )

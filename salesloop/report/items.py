@@ -18,7 +18,6 @@ from salesloop.results import Results
 from salesloop.tables import html_table
 
 
-
 @dataclass(frozen=True)
 class Items:
     """One stage's results, ready to be drawn.
@@ -101,7 +100,12 @@ class Items:
         formats = {c: kind for table in self.results.tables.values() for c, kind in table.get("formats", {}).items()}
         frame, caption = self.results.table(spec["table"]), self.text.t("report.figure_table", title=title)
         return html_table(
-            frame, text=self.text, stage=self.stage, caption=caption, formats={**formats, **spec.get("formats", {})}, mask=self.mask
+            frame,
+            text=self.text,
+            stage=self.stage,
+            caption=caption,
+            formats={**formats, **spec.get("formats", {})},
+            mask=self.mask,
         )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nbformat
-from markupsafe import Markup
 
 from salesloop.clean import plain
 from salesloop.messages import Text
@@ -22,7 +23,7 @@ from salesloop.results import MIME, Results
 class Section:
     """A markdown cell with what the code cells after it showed, and their code."""
 
-    prose: Markup = Markup()
+    prose: str = ""
     title: str = ""
     lang: str = ""
     items: list = field(default_factory=list)
@@ -50,23 +51,43 @@ def render_stage(
     linked : bool, default True
         Whether the page stands in its report folder, so that links to other files lead somewhere.
     """
+    config = config or config_of(Path(results_dir))
+    values = stage_values(notebook, results_dir, lang, config, hide_names=hide_names, linked=linked)
+    return page("stage.html.j2", values.pop("text"), **values)
+
+
+def stage_values(
+    notebook: Path | str,
+    results_dir: Path | str,
+    lang: str,
+    config: UnitConfig,
+    *,
+    hide_names: bool | None,
+    linked: bool,
+) -> dict[str, Any]:
+    """Return everything a stage's template shows."""
     cells = nbformat.read(notebook, as_version=4)
     folder, stage = Path(results_dir), _stage(cells, Path(notebook))
-    results = Results.find(folder, stage)
-    config = config or (load_unit(results.content["unit"]) if results else UnitConfig(unit="none"))
-    text = Text(lang, config.currency)
-    items = Items(results, text, _mask(folder, text, config, hide_names), linked) if results else None
-    sections = _sections(cells, stage, text, items)
-    title = next((section.title for section in sections if section.title), "") or stage_name(stage, text)
-    return page(
-        "stage.html.j2", text, title=title, sections=sections, content=results.content if results else None,
-        lead=_lead(items), unit=plain(config.name or config.unit), name=stage_name(stage, text), linked=linked,
-        others=others(lang, Path(notebook).stem, config.languages), home=f"index.{lang}.html",
-        hidden=items is not None and items.mask is not str,
-    )  # fmt: skip
+    results, text = Results.find(folder, stage), Text(lang, config.currency)
+    mask = mask_of(folder, text, config, hide_names)
+    items = Items(results, text, mask, linked) if results else None
+    sections, name = _sections(cells, stage, text, items), stage_name(stage, text)
+    return {
+        "text": text, "stage": stage, "name": name, "sections": sections, "lead": _lead(items), "linked": linked,
+        "title": next((section.title for section in sections if section.title), "") or name,
+        "content": results.content if results else None, "unit": plain(config.name or config.unit),
+        "others": others(lang, Path(notebook).stem, config.languages), "home": f"index.{lang}.html",
+        "hidden": mask is not str,
+    }  # fmt: skip
 
 
-def _mask(folder: Path, text: Text, config: UnitConfig, hide_names: bool | None) -> Callable[[str], str]:
+def config_of(folder: Path) -> UnitConfig:
+    """Return the configuration of the unit whose results stand in a folder."""
+    file = next(iter(sorted(folder.glob("*.json"))), None)
+    return load_unit(json.loads(file.read_text(encoding="utf-8"))["unit"]) if file else UnitConfig(unit="none")
+
+
+def mask_of(folder: Path, text: Text, config: UnitConfig, hide_names: bool | None) -> Callable[[str], str]:
     hidden = not config.show_rep_names if hide_names is None else hide_names
     return names.hider(names.people(folder), text) if hidden else str
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import types
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from salesloop import messages, style
+from salesloop import messages, rules, style
 from salesloop.book import Book
 from salesloop.params import UnitConfig
 from salesloop.results import MIME, Stage
@@ -46,7 +47,9 @@ def install(monkeypatch) -> None:
 
 def _fan(table, *, text, narrow=False):
     ax = style.figure(narrow)
-    style.fan(ax, range(len(table)), {0.8: (table["p10"], table["p90"]), 0.5: (table["p25"], table["p75"])}, table["p50"])
+    style.fan(
+        ax, range(len(table)), {0.8: (table["p10"], table["p90"]), 0.5: (table["p25"], table["p75"])}, table["p50"]
+    )
     style.month_axis(ax, table["period"], text)
     style.value_axis(ax, text, "money")
     return ax
@@ -110,3 +113,93 @@ def notebook(folder: Path, *, prose: str = "", foreign: tuple = ()) -> Path:
     file = folder / "25_sample.ipynb"
     nbformat.write(book, file)
     return file
+
+
+BRIEF = {
+    "en": {
+        "brief.headline": "{period:period} bookings came to {actual:money}, {share:percent} of the target; the quarter will probably be met.",
+        "brief.tie_out.deals": "{n:count} deals read, {rejected:count} set aside, {kept:count} counted.",
+        "brief.changes.bridge": "Open pipeline fell by {amount:money}: more was lost than created.",
+        "brief.decide.move": "Move {n:count} reps of {team} to mid-size accounts from January?",
+        "brief.note.open": "Books were open until {day:date}.",
+        "loop.reason.sample": "The last {n:count} wins moved faster.",
+    },
+    "zh": {
+        "brief.headline": "{period:period}签约 {actual:money}，完成目标的 {share:percent}；本季度大概率达标。",
+        "brief.tie_out.deals": "读入商机 {n:count} 个，搁置 {rejected:count} 个，计入 {kept:count} 个。",
+        "brief.changes.bridge": "在手商机减少 {amount:money}：丢失多于新增。",
+        "brief.decide.move": "一月起是否把{team}的 {n:count} 名销售调往中型客户？",
+        "brief.note.open": "账务开放至{day:date}。",
+        "loop.reason.sample": "最近 {n:count} 个赢单推进得更快。",
+    },
+}  # fmt: skip
+
+
+def brief_results(folder: Path, *, team: str = "华东", rep: str = "Chen Jie") -> None:
+    """Save the results of a brief beside those of `stage_results`."""
+    for lang, said in BRIEF.items():
+        MESSAGES[lang].update(said)
+    stage = Stage("brief", Book.from_tables({}, config=config(), period="2026-10"), folder)
+    stage.say("brief.headline", period="2026-10", actual=5.31e6, share=0.97)
+    stage.say("brief.tie_out.deals", n=3632, rejected=12, kept=3620)
+    stage.say("brief.changes.bridge", amount=-2e5)
+    stage.keep("promises", _promises(team, rep))
+    stage.keep("numbers", _numbers())
+    stage.keep(
+        "changes",
+        pd.DataFrame({"line": ["start", "new", team, "lost", "end"], "amount": [5e6, 1.2e6, 4e5, -1.8e6, 4.8e6]}),
+    )
+    stage.keep("figures", pd.DataFrame({"stage": ["sample", "sample"], "figure": ["fan", "teams"]}))
+    stage.keep("proposal", rules.as_frame(_proposal(team, rep)))
+    asked = [{"message": "brief.decide.move", "values": json.dumps({"n": 2, "team": team})}]
+    stage.keep("decisions", pd.DataFrame(asked))
+    stage.keep("notes", pd.DataFrame([{"message": "brief.note.open", "values": '{"day": "2026-11-06"}'}]))
+    tie_out = pd.DataFrame(
+        {"line": ["source", "excluded", "counted"], "n": [3632, 12, 3620], "amount": [2e8, 3e5, 1.997e8]}
+    )
+    stage.table("tie_out", tie_out, title="column.status", formats={"amount": "money"})
+    stage.save()
+
+
+def _promises(team: str, rep: str) -> pd.DataFrame:
+    columns = ["kind", "scope", "measure", "made_in", "promised", "low", "high", "actual", "outcome", "uom"]
+    rows = [
+        ["forecast", "company", "bookings", "2026-09", 5.1e6, 4.2e6, 6.1e6, 5.31e6, "inside", "CNY"],
+        ["target", "company", "bookings", "2026-09", 5.5e6, None, None, 5.31e6, "missed", "CNY"],
+        ["target", f"team:{team}", "new_customers", "2026-09", 10, None, None, 12, "met", "count"],
+        ["whatif", f"rep:{rep}", "win_rate", "2026-07", 0.32, 0.25, 0.40, 0.45, "outside", "share"],
+        ["action", "company", "activities", "2026-09", 20, None, None, None, "not_measurable", "count"],
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _numbers() -> pd.DataFrame:
+    trail = json.dumps([4.1e6, 4.4e6, 3.9e6, 5.2e6, 4.8e6, 5.31e6])
+    columns = ["measure", "value", "uom", "n", "low", "high", "confidence", "change", "against", "target", "trail"]
+    rows = [
+        ["bookings", 5.31e6, "CNY", 41, None, None, None, 4.2e5, "2026-09", 5.5e6, trail],
+        ["win_rate", 0.312, "share", 180, 0.25, 0.38, 0.95, 0.012, "2026-09", None, "[0.31, 0.28, 0.3, 0.33, 0.312]"],
+        ["new_customers", 12, "count", 12, None, None, None, -3, "2026-09", 10, None],
+        ["nps", 31, "score", 214, 20, 42, 0.95, None, None, None, None],
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _proposal(team: str, rep: str) -> list[rules.Change]:
+    target = {
+        "period": "2027-01",
+        "level": "team",
+        "name": team,
+        "measure": "bookings",
+        "amount": 2.1e6,
+        "basis": "amount",
+    }
+    act = {"what": f"Call the ten stalled deals of {team}", "owner": rep, "due": "2026-11-20"}
+    return [
+        rules.Change("stall:proposal", "technical", "stall_limits", {"Proposal": 31}, {"Proposal": 28}, "p75", "20 %", 64,
+                     "sample.deals", "loop.reason.sample", {"n": 64}),
+        rules.Change(f"target:2027-01:team:{team}", "target", "targets 2027-01", 2.0e6, target, "ratchet", "10 %", 36,
+                     "sample.deals", "loop.reason.sample", {"n": 36}),
+        rules.Change("action:a1", "action", "actions a1", None, act, "most_money_first", "7", 10, "sample.deals",
+                     "loop.reason.sample", {"n": 10}),
+    ]  # fmt: skip

@@ -1,0 +1,250 @@
+"""The brief: what leadership must know and decide, on one page, in a fixed order.
+
+It is drawn from the results of the stage ``brief``. Every part is optional; what is missing leaves no hole:
+
+=============  ====================================================================================================
+sentences      ``brief.headline`` opens the page; ``brief.<part>...`` opens its part; all others tell what changed
+``status``     stage, status, reason
+``tie_out``    any columns; what was read, left out, kept
+``promises``   kind, scope, measure, made_in, promised, low, high, actual, outcome, uom (at most 7 are shown)
+``numbers``    measure, value, uom, n, low, high, confidence, change, against, target, trail (3 to 6)
+``changes``    line, amount (a bridge), and sentences
+``figures``    stage, figure: drawings of other stages (at most 5)
+``proposal``   as `salesloop.rules.as_frame` makes it
+``decisions``  message, values (a sentence a row), or any columns
+``notes``      message, values, or any columns
+=============  ====================================================================================================
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from salesloop.clean import plain
+from salesloop.messages import Text
+from salesloop.params import UnitConfig
+from salesloop.report import boxes, proposal
+from salesloop.report.items import Items
+from salesloop.report.page import STAGES, others, page, stage_name
+from salesloop.report.render import config_of, mask_of
+from salesloop.results import Results
+
+PARTS = ("status", "tie_out", "promises", "numbers", "changes", "figures", "proposal", "decisions", "notes")
+MOST_PROMISES, MOST_NUMBERS, MOST_FIGURES = 7, 6, 5
+_GOOD, _BAD = {"met", "inside"}, {"missed", "outside"}
+
+
+def render_brief(
+    results_dir: Path | str, lang: str, config: UnitConfig | None = None, gaps: Iterable[Mapping[str, Any]] = (), *,
+    hide_names: bool | None = None, linked: bool = True,
+) -> str:  # fmt: skip
+    """Return the brief's page.
+
+    Parameters
+    ----------
+    results_dir : path
+        The ``results`` folder of the period.
+    lang : {"en", "zh"}
+        The reader's language.
+    config : UnitConfig, optional
+        The unit's configuration; read from its unit.yml by default.
+    gaps : iterable of mapping
+        The stages that failed: ``stage``, ``reason`` and, where known, ``cell``.
+    hide_names, linked
+        As in `render_stage`.
+    """
+    values = brief_values(results_dir, lang, config, gaps, hide_names=hide_names, linked=linked)
+    return page("brief.html.j2", values.pop("text"), **values)
+
+
+def brief_values(
+    results_dir: Path | str, lang: str, config: UnitConfig | None, gaps: Iterable[Mapping[str, Any]], *,
+    hide_names: bool | None, linked: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Return everything the brief's template shows."""
+    folder, gaps = Path(results_dir), list(gaps)
+    found = {name: results for name in _stages(folder) if (results := Results.find(folder, name))}
+    content = next(iter(found.values())).content if found else {"unit": "none", "period": "", "as_of": ""}
+    config = config or config_of(folder)
+    text = Text(lang, config.currency)
+    mask = mask_of(folder, text, config, hide_names)
+    every = {name: Items(results, text, mask, linked) for name, results in found.items()}
+    own = every.get("brief")
+    told = _sentences(own)
+    return {
+        "text": text, "content": content, "unit": plain(config.name or config.unit), "linked": linked,
+        "hidden": mask is not str, "others": others(lang, "index", config.languages), "home": f"../index.{lang}.html",
+        "headline": next(iter(told.pop("headline", [])), ""), "told": told,
+        "pages": _pages(folder, found, text), "gaps": [_gap(gap, text) for gap in gaps],
+        "complete": _complete(found, gaps, text), "whole": not gaps,
+        "tables": {part: _table(own, part) for part in ("tie_out", "decisions", "notes", "status")},
+        "promises": _promises(own), "numbers": _numbers(own), "bridge": _bridge(own),
+        "figures": _figures(own, every), "groups": proposal.groups(own, config, every),
+        "decisions": proposal.decisions(own, config), "notes": _said(own, "notes"),
+        "command": f"make approve UNIT={config.unit} PERIOD={content['period']} BY=…",
+    }  # fmt: skip
+
+
+def _stages(folder: Path) -> list[str]:
+    have = [file.stem for file in sorted(folder.glob("*.json"))]
+    return sorted(have, key=lambda name: (STAGES.get(name, "99"), name))
+
+
+def _sentences(own: Items | None) -> dict[str, list[str]]:
+    """Return the brief's sentences by the part they belong to; the headline is a part of its own."""
+    told: dict[str, list[str]] = {}
+    for index, said in enumerate(own.results.sentences if own else ()):
+        head, _, rest = said["id"].partition(".")
+        part = next((name for name in ("headline", *PARTS) if head == "brief" and rest.startswith(name)), "changes")
+        told.setdefault(part, []).append(own.sentence(index))  # type: ignore[union-attr]
+    return told
+
+
+def _rows(own: Items | None, name: str) -> list[dict[str, Any]]:
+    frame = own.results.table(name) if own else pd.DataFrame()
+    return [{str(key): _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return None if not isinstance(value, (list, dict, str)) and pd.isna(value) else value
+
+
+def _table(own: Items | None, part: str) -> Any:
+    """Return a part's table as it was saved, unless it holds sentences."""
+    if own is None or part not in own.results.tables or "message" in own.results.table(part):
+        return ""
+    spec = own.results.tables[part]
+    return own.table(part) if spec["rows"] and "title" in spec else ""
+
+
+def _said(own: Items | None, part: str) -> list[str]:
+    rows = [row for row in _rows(own, part) if row.get("message")]
+    return [own.words(row["message"], _values(row)) for row in rows] if own else []
+
+
+def _values(row: Mapping[str, Any]) -> dict[str, Any]:
+    values = row.get("values") or {}
+    return json.loads(values) if isinstance(values, str) else dict(values)
+
+
+def _gap(gap: Mapping[str, Any], text: Text) -> dict[str, str]:
+    cell = text.t("report.gap.cell", cell=plain(gap["cell"])) if gap.get("cell") not in (None, "") else ""
+    reason = plain(str(gap.get("reason", "")))[:400]
+    title = text.t("report.gap.title", name=stage_name(str(gap["stage"]), text))
+    return {"title": title, "why": text.t("report.gap.why", cell=cell, reason=reason or "–")}
+
+
+def _complete(found: Mapping[str, Results], gaps: list[Mapping[str, Any]], text: Text) -> str:
+    n = len({*found, *(gap["stage"] for gap in gaps)})
+    if not gaps:
+        return text.t("report.brief.complete", n=n)
+    named = ", ".join(stage_name(str(gap["stage"]), text) for gap in gaps)
+    return text.t("report.brief.incomplete", n=n, failed=len(gaps), names=named)
+
+
+def _pages(folder: Path, found: Mapping[str, Results], text: Text) -> list[dict[str, str]]:
+    """Return the stage pages of this report, in reading order."""
+    stems = [file.stem for file in sorted(folder.parent.glob("[0-9]*_*.ipynb"))] or sorted(
+        STAGES.get(name, f"99_{name}") for name in found
+    )
+    named = [(stem, stem.lstrip("0123456789").lstrip("_")) for stem in stems]
+    return [
+        {"href": f"{stem}.{text.lang}.html", "name": stage_name(stage, text), "stage": stage}
+        for stem, stage in named if stage not in ("brief", "index")
+    ]  # fmt: skip
+
+
+def _scope(row: Mapping[str, Any], items: Items) -> str:
+    level, _, name = str(row.get("scope") or "company").partition(":")
+    return items.mask(plain(name)) if name else items.text.word(level)
+
+
+def _promises(own: Items | None) -> list[dict[str, Any]]:
+    return [_promise(row, own) for row in _rows(own, "promises")[:MOST_PROMISES]] if own else []
+
+
+def _promise(row: Mapping[str, Any], items: Items) -> dict[str, Any]:
+    text, uom, outcome = items.text, row.get("uom"), str(row.get("outcome"))
+    bounds = {key: text.measured(row.get(key), uom) for key in ("low", "high")}
+    ranged = boxes.known(row.get("low"), row.get("high"))
+    return {
+        "what": f"{text.word(row.get('kind'))} · {text.word(row.get('measure'))} · {_scope(row, items)}",
+        "made": text.t("report.promise.made", made_in=row["made_in"]) if row.get("made_in") else "",
+        "promised": text.measured(row.get("promised"), uom), "came": text.measured(row.get("actual"), uom),
+        "range": text.t("report.promise.range", **bounds) if ranged else "",
+        "strip": boxes.strip(*(row.get(key) for key in ("promised", "low", "high", "actual"))),
+        "outcome": text.word(outcome), "tone": "good" if outcome in _GOOD else "bad" if outcome in _BAD else "calm",
+        "sign": "✓ " if outcome in _GOOD else "✕ " if outcome in _BAD else "",
+    }  # fmt: skip
+
+
+def _numbers(own: Items | None) -> list[dict[str, Any]]:
+    return [_number(row, own) for row in _rows(own, "numbers")[:MOST_NUMBERS]] if own else []
+
+
+def _number(row: Mapping[str, Any], items: Items) -> dict[str, Any]:
+    """Return one number in words: its size, its change, its target, its range."""
+    text, uom, value, target = items.text, row.get("uom"), row.get("value"), row.get("target")
+    lines = [_change(row, text)]
+    if boxes.known(value, target) and target > 0:
+        lines.append(text.t("report.number.target", target=text.measured(target, uom), share=value / target))
+    if boxes.known(row.get("low"), row.get("high")):
+        low, high = (text.measured(row[key], uom) for key in ("low", "high"))
+        share = row.get("confidence") or 0.8
+        lines.append(text.t("report.number.range", low=low, high=high, confidence=share).replace(".0%", "%"))
+    if boxes.known(row.get("n")):
+        lines.append(text.t("report.number.n", n=row["n"]))
+    trail = row.get("trail") or []
+    return {
+        "name": items.mask(text.word(row.get("measure"), "brief")), "big": text.measured(value, uom),
+        "lines": [line for line in lines if line], "bullet": boxes.bullet(value, target) if target else [],
+        "spark": boxes.spark(json.loads(trail) if isinstance(trail, str) else trail),
+    }  # fmt: skip
+
+
+def _change(row: Mapping[str, Any], text: Text) -> str:
+    change, uom = row.get("change"), row.get("uom")
+    if not boxes.known(change):
+        return ""
+    against = row.get("against")
+    than = text.period(against) if against else text.t("report.number.before")
+    told = text.points(change) if uom == "share" else text.measured(change, uom)
+    if not any(digit in told for digit in "123456789"):
+        return text.t("report.number.same", against=than)
+    signed = told if told[:1] in "+-–" else f"+{told}"
+    return text.t("report.number.change", change=signed, against=than)
+
+
+def _bridge(own: Items | None) -> list[dict[str, Any]]:
+    """Return the rows of the bridge that explains the change, each with its bar."""
+    rows = [row for row in _rows(own, "changes") if "amount" in row and ("line" in row or "part" in row)]
+    if own is None or not rows:
+        return []
+    totals = [bool(row.get("total", place in (0, len(rows) - 1))) for place, row in enumerate(rows)]
+    bars = boxes.bridge([row["amount"] for row in rows], totals)
+    told = [own.text.money(row["amount"]) for row in rows]
+    return [
+        {"name": own.mask(own.text.word(row.get("line", row.get("part")), "brief")), "bar": bar, "total": total,
+         "amount": words if total or words.startswith("-") else f"+{words}"}
+        for row, total, bar, words in zip(rows, totals, bars, told, strict=True)
+    ]  # fmt: skip
+
+
+def _figures(own: Items | None, every: Mapping[str, Items]) -> list[dict]:
+    """Return the brief's own drawings and those of other stages that it points to."""
+    if own is None:
+        return []
+    wanted = [("brief", figure["name"]) for figure in own.results.figures if "plot" in figure]
+    wanted += [(row["stage"], row["figure"]) for row in _rows(own, "figures")]
+    drawn = []
+    for stage, name in wanted[:MOST_FIGURES]:
+        if stage in every and any(figure["name"] == name for figure in every[stage].results.figures):
+            drawn.append({**every[stage].figure(name), "id": f"brief-{stage}-{name}"})
+    return drawn
