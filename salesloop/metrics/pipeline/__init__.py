@@ -1,0 +1,7 @@
+"""Bookings from the pipeline: the one multi-state model and the one set of draws that every stage uses."""
+
+from salesloop.metrics.pipeline.model import Model, fit
+from salesloop.metrics.pipeline.propagate import Change
+from salesloop.metrics.pipeline.simulate import PARTS, Draws, simulate
+
+__all__ = ["PARTS", "Change", "Draws", "Model", "fit", "simulate"]

@@ -1,0 +1,149 @@
+"""Deals not yet created: how many a month, what they are like, when they are won; renewals come from what was won."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from salesloop import periods
+from salesloop.metrics.pipeline.steps import first_month
+
+_ALPHAS = (0.05, 0.1, 0.2, 0.35, 0.5)
+_SEASON_MONTHS, _SEASON_PRIOR = 24, 3.0
+_PROFILE_MONTHS = 12
+_LONGEST_LAG = 26
+_LEAST = 3
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """New deals expected in each month ahead, as one term (new business, or renewals).
+
+    Attributes
+    ----------
+    rate : ndarray
+        Expected number by month.
+    log_sd : ndarray
+        Standard deviation of the log of the level, by month ahead: it grows with the lead.
+    profiles : DataFrame
+        The deals of the last twelve months, whose features, owners and amounts new ones are drawn from.
+    """
+
+    rate: np.ndarray
+    log_sd: np.ndarray
+    profiles: pd.DataFrame
+
+
+def monthly_counts(deals: pd.DataFrame, *, as_of: dt.date) -> pd.Series:
+    """Return deals created by complete month, from the first month with any to the last complete one."""
+    last = first_month(as_of) - 1
+    month = deals["created_at"].dropna().dt.to_period("M")
+    month = month[month <= last]
+    if month.empty:
+        return pd.Series(dtype=float)
+    return month.value_counts().reindex(pd.period_range(month.min(), last, freq="M"), fill_value=0).astype(float)
+
+
+def season_of(counts: pd.Series, country: str) -> dict[int, float]:
+    """Return a factor for each calendar month on top of its working days, shrunk towards 1; all 1 under 24 months."""
+    flat = dict.fromkeys(range(1, 13), 1.0)
+    if len(counts) < _SEASON_MONTHS or counts.sum() <= 0:
+        return flat
+    level = counts.rolling(12, center=True, min_periods=6).mean() * _work(counts.index, country)
+    found = {}
+    for month in range(1, 13):
+        chosen = counts.index.month == month
+        seen, expected = counts[chosen].sum(), level[chosen].sum()
+        prior = _SEASON_PRIOR * max(expected / max(chosen.sum(), 1), 1e-9)
+        found[month] = (seen + prior) / (expected + prior)
+    mean = float(np.mean(list(found.values())))
+    return {month: value / mean for month, value in found.items()}
+
+
+def _work(months: pd.PeriodIndex, country: str) -> np.ndarray:
+    return np.array([periods.working_days(month, country) for month in months]) / 20.9
+
+
+def _level(clean: np.ndarray, weight: np.ndarray) -> tuple[float, float, float]:
+    """Return the smoothed level, the monthly sd of its log steps and the sd of its log now, best alpha one step ahead."""
+    best = (np.inf, 0.0, 0.0)
+    for alpha in _ALPHAS:
+        level, loss = clean[: min(6, len(clean))].mean(), 0.0
+        for value, share in zip(clean, weight, strict=True):
+            expected = max(level * share, 1e-9)
+            loss += expected - (value * share) * np.log(expected)
+            level += alpha * (value - level)
+        if loss < best[0] - 1e-9:
+            best = (loss, level, alpha)
+    _, level, alpha = best
+    noise = 1.0 / np.sqrt(max(level, 0.2))
+    return level, alpha * noise, noise * np.sqrt(alpha / (2 - alpha))
+
+
+def new_business(deals: pd.DataFrame, *, as_of: dt.date, months: pd.PeriodIndex, country: str = "CN") -> Arrivals:
+    """Return the deals to be created, renewals apart.
+
+    Parameters
+    ----------
+    deals : DataFrame
+        All deals but renewals, with ``created_at``.
+    months : PeriodIndex
+        The months ahead.
+    country : str
+        Whose working days count.
+    """
+    counts = monthly_counts(deals, as_of=as_of)
+    if len(counts) < _LEAST or counts.iloc[-_PROFILE_MONTHS:].sum() < _LEAST:
+        return Arrivals(np.zeros(len(months)), np.zeros(len(months)), deals[:0])
+    season = season_of(counts, country)
+    weight = _work(counts.index, country) * np.array([season[month] for month in counts.index.month])
+    level, step_sd, level_sd = _level(counts.to_numpy() / np.maximum(weight, 1e-9), weight)
+    ahead = _work(months, country) * np.array([season[month] for month in months.month])
+    log_sd = np.sqrt(level_sd**2 + step_sd**2 * np.arange(1, len(months) + 1))
+    return Arrivals(level * ahead, log_sd, _recent(deals, as_of))
+
+
+def _recent(deals: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
+    last = first_month(as_of) - 1
+    month = deals["created_at"].dt.to_period("M")
+    return deals[(month > last - _PROFILE_MONTHS) & (month <= last)].sort_values("opportunity_id")
+
+
+def renewals(deals: pd.DataFrame, *, as_of: dt.date, months: pd.PeriodIndex) -> Arrivals:
+    """Return the renewals to be created: each won deal asks for one after the lags that past ones took.
+
+    Parameters
+    ----------
+    deals : DataFrame
+        All deals, with ``account_id, type, status, created_at, closed_on``.
+    months : PeriodIndex
+        The months ahead; their wins are taken as they were a year before.
+    """
+    again = deals[(deals["type"] == "renewal") & deals["created_at"].notna() & deals["account_id"].notna()]
+    none = Arrivals(np.zeros(len(months)), np.zeros(len(months)), deals[:0])
+    last = first_month(as_of) - 1
+    recent = _recent(again, as_of)
+    wins = deals[(deals["status"] == "won") & deals["closed_on"].notna()]
+    if len(recent) < _LEAST or wins.empty:
+        return none
+    lags = _lag_rates(again, wins, last)
+    won = wins["closed_on"].dt.to_period("M").value_counts()
+    rate = np.array([sum(lags[lag] * won.get(month - lag, 0) for lag in range(1, _LONGEST_LAG + 1)) for month in months])
+    noise = np.full(len(months), 1.0 / np.sqrt(len(again)))
+    return Arrivals(rate, noise, recent)
+
+
+def _lag_rates(again: pd.DataFrame, wins: pd.DataFrame, last: pd.Period) -> dict[int, float]:
+    """Return renewals created per win by months since it, counting only wins old enough to have shown that lag."""
+    pairs = again[["opportunity_id", "account_id", "created_at"]].merge(
+        wins[["opportunity_id", "account_id", "closed_on"]], on="account_id", suffixes=("", "_won")
+    )
+    pairs = pairs[(pairs["closed_on"] < pairs["created_at"]) & (pairs["opportunity_id"] != pairs["opportunity_id_won"])]
+    pairs = pairs.sort_values(["opportunity_id", "closed_on"]).drop_duplicates("opportunity_id", keep="last")
+    gap = (pairs["created_at"].dt.year - pairs["closed_on"].dt.year) * 12 + pairs["created_at"].dt.month - pairs["closed_on"].dt.month
+    seen = gap.clip(lower=1).value_counts()
+    old = (last.year - wins["closed_on"].dt.year) * 12 + last.month - wins["closed_on"].dt.month
+    return {lag: float(seen.get(lag, 0)) / max(int((old >= lag).sum()), 1) for lag in range(1, _LONGEST_LAG + 1)}

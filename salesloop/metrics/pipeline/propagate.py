@@ -1,0 +1,140 @@
+"""Carry the chances of deals forward, step by step: won by month, exactly, before anything is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from salesloop.metrics.pipeline.logistic import sigmoid
+from salesloop.metrics.pipeline.model import Model, effects, leave_base
+from salesloop.metrics.pipeline.stays import TOP_AGE
+from salesloop.metrics.pipeline.steps import PER_MONTH, timing
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something made different, for the deals it names.
+
+    Attributes
+    ----------
+    conversion : float
+        Factor on the odds of going on instead of being lost.
+    speed : float
+        Factor on the odds of leaving the stage in a step.
+    volume : float
+        Factor on the number of new deals.
+    size : float
+        Factor on amounts.
+    stage : str, optional
+        Only deals while they are in this stage (conversion and speed).
+    column, value : str, optional
+        Only deals with this value in this column.
+
+    Examples
+    --------
+    >>> Change(conversion=1.2, stage="proposal", column="segment", value="SMB").speed
+    1.0
+    """
+
+    conversion: float = 1.0
+    speed: float = 1.0
+    volume: float = 1.0
+    size: float = 1.0
+    stage: str | None = None
+    column: str | None = None
+    value: str | None = None
+
+    def applies(self, deals: pd.DataFrame) -> np.ndarray:
+        """Return which deals the change is for."""
+        if self.column is None:
+            return np.ones(len(deals), dtype=bool)
+        if self.column not in deals:
+            return np.zeros(len(deals), dtype=bool)
+        return (deals[self.column].astype(str) == str(self.value)).to_numpy()
+
+
+def chances(
+    model: Model, deals: pd.DataFrame, mass: np.ndarray, *, first_step: int, months: int, change: Change | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the chance of each deal to be won in each month.
+
+    Parameters
+    ----------
+    model : Model
+        From `fit`.
+    deals : DataFrame
+        The deals' features.
+    mass : ndarray
+        Deals x stages x ages: where each stands before the first step; rows sum to at most 1.
+    first_step : int
+        The first step ahead.
+    months : int
+        How many months ahead, the one that holds the first step included.
+    change : Change, optional
+        What to make different.
+
+    Returns
+    -------
+    won, lost : ndarray
+        Deals x months.
+    """
+    speed, odds = _shifts(model, deals, change)
+    leave, lost = leave_base(model)
+    own_leave, own_lost, times = effects(model, deals)
+    leave_logit = leave[None] + own_leave[:, None, None] + speed[:, :, None]
+    share_lost = sigmoid(lost[None] + own_lost[:, None, None] - odds[:, :, None])
+    n_steps = months * PER_MONTH - first_step % PER_MONTH
+    won, gone = np.zeros((len(deals), months)), np.zeros((len(deals), months))
+    factor = np.exp(leave_logit)
+    mass = mass.copy()
+    for i in range(n_steps):
+        month = (first_step % PER_MONTH + i) // PER_MONTH
+        raised = factor * np.exp(times[timing(np.array([first_step + i]))[0]])
+        left = mass * (raised / (1.0 + raised))
+        on, off = _split(left, share_lost)
+        to = on @ model.go
+        won[:, month] += to[:, -1]
+        gone[:, month] += off
+        mass = _aged(mass - left)
+        mass[:, :, 0] = to[:, :-1]
+    return won, gone
+
+
+def _split(left: np.ndarray, share_lost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    off = (left * share_lost).sum(axis=2)
+    return left.sum(axis=2) - off, off.sum(axis=1)
+
+
+def _aged(mass: np.ndarray) -> np.ndarray:
+    made = np.empty_like(mass)
+    made[:, :, 1:] = mass[:, :, :-1]
+    made[:, :, 0] = 0.0
+    made[:, :, -1] += mass[:, :, -1]
+    return made
+
+
+def _shifts(model: Model, deals: pd.DataFrame, change: Change | None) -> tuple[np.ndarray, np.ndarray]:
+    speed, odds = np.zeros((len(deals), len(model.stages))), np.zeros((len(deals), len(model.stages)))
+    if change is not None:
+        inside = change.applies(deals)[:, None] & np.array([change.stage in (None, name) for name in model.stages])[None]
+        speed, odds = speed + np.log(change.speed) * inside, odds + np.log(change.conversion) * inside
+    return speed, odds
+
+
+def standing(model: Model, stage: pd.Series, age: np.ndarray) -> np.ndarray:
+    """Return where open deals stand: all of a deal's mass on its stage and age.
+
+    A stage that the model has never seen is spread over its stages as new deals begin.
+    """
+    place = {name: i for i, name in enumerate(model.stages)}
+    mass = np.zeros((len(stage), len(model.stages), TOP_AGE))
+    begin = model.start[:-2] / model.start[:-2].sum() if model.start[:-2].sum() > 0 else np.full(len(model.stages), 1 / len(model.stages))
+    at = np.clip(age, 1, TOP_AGE).astype(int) - 1
+    for row, name in enumerate(stage if model.staged else ["open"] * len(stage)):
+        if name in place:
+            mass[row, place[name], at[row]] = 1.0
+        else:
+            mass[row, :, at[row]] = begin
+    return mass

@@ -1,0 +1,252 @@
+"""The one set of draws: what open deals, new deals and renewals bring, by owner and month."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from salesloop.metrics.pipeline import arrivals as coming
+from salesloop.metrics.pipeline.model import Model
+from salesloop.metrics.pipeline.propagate import Change, chances, standing
+from salesloop.metrics.pipeline.stays import OPEN, visits
+from salesloop.metrics.pipeline.model import open_moves
+from salesloop.metrics.pipeline.steps import PER_MONTH, first_month, last_step, step_of
+
+PARTS = ("pipeline", "new", "renewal")
+NOBODY = "-"
+_BLOCK = 256
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The draws and what they were made of.
+
+    Attributes
+    ----------
+    owners : list of str
+        Who the amounts belong to; `NOBODY` for deals without an owner.
+    months : PeriodIndex
+        The months ahead.
+    amount : ndarray
+        Parts x owners x months x draws, whole units of home money, float32; the order of parts is `PARTS`.
+    deals : DataFrame
+        A row an open deal: ``opportunity_id, p_win`` (within the horizon), ``p_lost``, ``stage, age_days, amount``
+        (expected when won), ``p_1 ...`` (chance to be won in each month ahead).
+    """
+
+    owners: list[str]
+    months: pd.PeriodIndex
+    amount: np.ndarray
+    deals: pd.DataFrame
+
+    @property
+    def n(self) -> int:
+        """The number of draws."""
+        return self.amount.shape[-1]
+
+    def total(self) -> np.ndarray:
+        """Return the sum over parts and owners: months x draws."""
+        return self.amount.sum(axis=(0, 1), dtype=np.float64)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the draws as a long table without its zeros: ``draw, owner_id, period, part, amount``."""
+        part, owner, month, draw = np.nonzero(self.amount)
+        return pd.DataFrame({
+            "draw": draw.astype(np.int16), "owner_id": pd.Categorical.from_codes(owner, self.owners),
+            "period": pd.Categorical.from_codes(month, [str(m) for m in self.months], ordered=True),
+            "part": pd.Categorical.from_codes(part, list(PARTS)), "amount": self.amount[part, owner, month, draw],
+        })  # fmt: skip
+
+
+def simulate(
+    model: Model, deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, horizon: int = 12, n: int = 5000,
+    seed: int = 1, change: Change | None = None, country: str = "CN", stages: pd.DataFrame | None = None,
+) -> Draws:  # fmt: skip
+    """Draw the bookings of the months ahead.
+
+    The same deals, seed and number of draws use the same random numbers, so that a run with a `change` differs from
+    the one without only by the change.
+
+    Parameters
+    ----------
+    model : Model
+        From `fit`.
+    deals, events : DataFrame
+        As for `fit`, with ``owner_id`` and ``account_id``.
+    as_of : date
+        The day from which to look ahead.
+    horizon : int
+        Months ahead.
+    n, seed : int
+        Number of draws and their seed.
+    change : Change, optional
+        What to make different.
+    country : str
+        Whose working days count for new deals.
+
+    Returns
+    -------
+    Draws
+        Empty of money where the model is of kind ``none``.
+    """
+    months = pd.period_range(first_month(as_of), periods=horizon, freq="M")
+    owners = _owners(deals)
+    amount = np.zeros((len(PARTS), len(owners), horizon, n), dtype=np.float32)
+    seeds = np.random.SeedSequence(seed).spawn(len(PARTS))
+    told = _open_table(deals[:0], months)
+    if model.kind != "none":
+        told = _existing(model, deals, events, amount[0], owners, as_of, months, np.random.default_rng(seeds[0]), change, stages)
+        renewing = (deals["type"] == "renewal").to_numpy()
+        fresh = coming.new_business(deals[~renewing], as_of=as_of, months=months, country=country)
+        again = coming.renewals(deals, as_of=as_of, months=months)
+        keep = _active(deals, owners, as_of)
+        _created(model, fresh, amount[1], owners, keep, as_of, np.random.default_rng(seeds[1]), change)
+        _created(model, again, amount[2], owners, keep, as_of, np.random.default_rng(seeds[2]), change)
+    return Draws(owners, months, amount, told)
+
+
+def _owners(deals: pd.DataFrame) -> list[str]:
+    return sorted(deals["owner_id"].fillna(NOBODY).astype(str).unique())
+
+
+def _active(deals: pd.DataFrame, owners: list[str], as_of: dt.date) -> np.ndarray:
+    """Return who still creates deals: any in the last three months, or holds an open one; all where nobody does."""
+    recent = deals["created_at"] > pd.Timestamp(as_of) - pd.Timedelta(days=92)
+    live = deals.loc[recent, "owner_id"].fillna(NOBODY).astype(str).unique()
+    found = np.isin(owners, live)
+    return found if found.any() else np.ones(len(owners), dtype=bool)
+
+
+def open_deals(deals: pd.DataFrame, events: pd.DataFrame, model: Model, *, as_of: dt.date, stages=None) -> pd.DataFrame:
+    """Return the open deals with the state and the age in steps that the model sees them in."""
+    live = deals[deals["status"] == OPEN].sort_values("opportunity_id").reset_index(drop=True)
+    moves = visits(live, open_moves(deals, events, stages), as_of=as_of, staged=model.staged)
+    last = moves.drop_duplicates("opportunity_id", keep="last").set_index("opportunity_id")
+    since = live["opportunity_id"].map(last["step"])
+    state = live["opportunity_id"].map(last["state"]).fillna(live["stage"])
+    return live.assign(state=state, age=(last_step(as_of) + 1 - since).fillna(PER_MONTH).clip(lower=1))
+
+
+def _existing(model, deals, events, amount, owners, as_of, months, rng, change, stages) -> pd.DataFrame:
+    live = open_deals(deals, events, model, as_of=as_of, stages=stages)
+    if live.empty:
+        return _open_table(live, months)
+    mass = standing(model, live["state"], live["age"].to_numpy())
+    won, gone = chances(model, live, mass, first_step=last_step(as_of) + 1, months=len(months), change=change)
+    size = expected_amount(deals, live)
+    sized = size * (1.0 + (change.size - 1.0) * change.applies(live) if change else 1.0)
+    place = pd.Categorical(live["owner_id"].fillna(NOBODY).astype(str), owners).codes
+    luck = _common_luck(model, amount.shape[-1], rng)
+    for start in range(0, len(live), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        _draw_block(won[rows], sized[rows], place[rows], model.drift, luck, amount, rng)
+    told = live.assign(p_win=won.sum(axis=1), p_lost=gone.sum(axis=1), expected=size * model.drift.mean())
+    return _open_table(told, months, won)
+
+
+def _common_luck(model: Model, n: int, rng) -> np.ndarray:
+    """Return a factor a draw on all chances, mean 1: how far the model's own rates may be off."""
+    sd = 1.0 / np.sqrt(max(model.n_won, 1))
+    return np.exp(sd * rng.standard_normal(n) - sd**2 / 2)
+
+
+def _draw_block(won, size, place, drift, luck, amount, rng) -> None:
+    """Draw outcomes of some deals and add the amounts of those won to their owners' months."""
+    n, months = amount.shape[-1], won.shape[1]
+    luckier = rng.random((len(won), n), dtype=np.float32) / luck[None].astype(np.float32)
+    ratio = drift[rng.integers(0, len(drift), (len(won), n))] if len(drift) > 1 else np.ones((1, 1))
+    until = np.cumsum(won, axis=1).astype(np.float32)
+    month = np.zeros((len(won), n), dtype=np.int16)
+    for m in range(months):
+        month += luckier >= until[:, m : m + 1]
+    deal, draw = np.nonzero(month < months)
+    value = np.round(size[deal] * np.broadcast_to(ratio, (len(won), n))[deal, draw])
+    flat = (place[deal].astype(np.int64) * months + month[deal, draw]) * n + draw
+    np.add.at(amount.reshape(-1), flat, value.astype(np.float32))
+
+
+def expected_amount(deals: pd.DataFrame, wanted: pd.DataFrame) -> np.ndarray:
+    """Return the amounts of deals; one without an amount gets the mean of won deals of its product, else of all."""
+    won = deals[(deals["status"] == "won") & (deals["amount"] > 0)]
+    overall = won["amount"].mean() if len(won) else 0.0
+    by_product = won.groupby("product")["amount"].mean()
+    guess = wanted["product"].map(by_product).astype(float).fillna(overall)
+    return wanted["amount"].where(wanted["amount"] > 0, guess).fillna(0.0).to_numpy(float)
+
+
+def _open_table(live: pd.DataFrame, months: pd.PeriodIndex, won: np.ndarray | None = None) -> pd.DataFrame:
+    columns = ["opportunity_id", "owner_id", "state", "age", "p_win", "p_lost", "expected"]
+    made = live.reindex(columns=columns).rename(columns={"state": "stage", "expected": "amount"})
+    made["age_days"] = (made.pop("age").astype(float) * 365.25 / 12 / PER_MONTH).round()
+    for i in range(len(months)):
+        made[f"p_{i + 1}"] = won[:, i] if won is not None else np.nan
+    return made
+
+
+def _created(model, term, amount, owners, keep, as_of, rng, change) -> None:
+    """Draw the wins of deals yet to be created: thinned Poisson counts by month, each with a past deal's profile."""
+    months, n = amount.shape[1:]
+    luck = rng.standard_normal((2, n))
+    if not term.rate.sum() > 0 or term.profiles.empty:
+        return
+    profiles, weights = _grouped(term.profiles)
+    won, volume = _created_chances(model, profiles, as_of, months, change)
+    inside = np.exp(term.log_sd[:, None] * luck[0][None] - term.log_sd[:, None] ** 2 / 2)
+    inside *= _common_luck(model, n, rng)[None]
+    rate = term.rate[:, None] * inside
+    chance = (weights * volume) @ won.reshape(len(profiles), -1)
+    chance = chance.reshape(months, months)
+    wins = rng.poisson(np.clip(chance.T @ rate, 0, 1e7))
+    pick = _Profiles(term.profiles, profiles, won, weights * volume, owners, keep, change)
+    for month in range(months):
+        draw = np.repeat(np.arange(n), wins[month])
+        owner, value = pick(month, term.rate, len(draw), rng, model.drift)
+        np.add.at(amount.reshape(-1), (owner * months + month) * n + draw, value.astype(np.float32))
+
+
+def _grouped(profiles: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    return profiles, np.full(len(profiles), 1.0 / len(profiles))
+
+
+def _created_chances(model, profiles, as_of, months, change) -> tuple[np.ndarray, np.ndarray]:
+    """Return profile x month created x month won, averaged over the four steps a deal may be created in."""
+    from salesloop.metrics.pipeline.stays import TOP_AGE
+    from salesloop.metrics.pipeline.steps import month_start
+
+    base = month_start(first_month(as_of))
+    mass = np.zeros((len(profiles), len(model.stages), TOP_AGE))
+    mass[:, :, 0] = model.start[:-2]
+    won = np.zeros((len(profiles), months, months))
+    for created in range(min(months, 3)):
+        for part in range(PER_MONTH):
+            step = base + created * PER_MONTH + part + 1
+            found, _ = chances(model, profiles, mass, first_step=step, months=months - created + 1, change=change)
+            shift = int(part == PER_MONTH - 1)
+            ahead = found[:, : months - created - shift]
+            won[:, created, created + shift : created + shift + ahead.shape[1]] += ahead / PER_MONTH
+        won[:, created, created] += model.start[-2]
+    for created in range(3, months):
+        won[:, created, created:] = won[:, created % 3, created % 3 : created % 3 + months - created]
+    volume = 1.0 + (change.volume - 1.0) * change.applies(profiles) if change else np.ones(len(profiles))
+    return won, volume
+
+
+class _Profiles:
+    """Pick past deals for wins of a month by their chance to be won then."""
+
+    def __init__(self, deals, profiles, won, weights, owners, keep, change):
+        self.won, self.weights = won, weights
+        size = expected_amount(deals, profiles)
+        self.size = size * (1.0 + (change.size - 1.0) * change.applies(profiles) if change else 1.0)
+        self.owner = pd.Categorical(profiles["owner_id"].fillna(NOBODY).astype(str), owners).codes.astype(np.int64)
+        self.heirs, self.keep = np.flatnonzero(keep), keep
+
+    def __call__(self, month, rate, count, rng, drift):
+        share = np.cumsum(self.weights * (self.won[:, :, month] @ rate))
+        row = np.searchsorted(share, rng.random(count) * share[-1], side="right").clip(max=len(share) - 1)
+        owner, heir = self.owner[row], self.heirs[rng.integers(0, len(self.heirs), count)]
+        ratio = drift[rng.integers(0, len(drift), count)]
+        return np.where(self.keep[owner], owner, heir), np.round(self.size[row] * ratio)
