@@ -68,7 +68,7 @@ def html_table(
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True)) if cells else ""
     told = escape(plain(caption))
     table = (
-        f'<div class="scroll" role="region" aria-label="{told}" tabindex="0"><table><caption>{told}</caption>'
+        f'<div class="scroll" role="group" aria-label="{told}" tabindex="0"><table><caption>{told}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
     return Markup(table + _note(text, len(frame) if rows is None else rows, csv))

@@ -120,7 +120,7 @@ def output(found: dict, alt: str) -> Markup:
             return drawn
     html = data.get("text/html")
     if isinstance(html, str) and len(html) <= MOST_HTML:
-        return Markup('<div class="scroll foreign" role="region" aria-label="{}" tabindex="0">{}</div>').format(
+        return Markup('<div class="scroll foreign" role="group" aria-label="{}" tabindex="0">{}</div>').format(
             plain(alt), clean_html(html)
         )
     if isinstance(data.get("text/markdown"), str):

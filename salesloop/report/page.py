@@ -49,7 +49,7 @@ def page(template: str, text: Text, **values: object) -> str:
         What the template shows; every text is escaped there.
     """
     shared = {"t": text.t, "text": text, "css": _css(), "csp": CSP, "lang": HTML_LANG[text.lang]}
-    return _environment().get_template(template).render({**shared, **values})
+    return plain(_environment().get_template(template).render({**shared, **values}))
 
 
 def others(lang: str, stem: str, languages: tuple[str, ...] = LANGUAGES) -> list[dict[str, str]]:
