@@ -1,4 +1,4 @@
-"""Text from data made harmless for pages and drawings: no control, bidi or zero-width characters, cut where too long."""
+"""Text from data made harmless: no control, bidi or zero-width characters, cut where too long."""
 
 from __future__ import annotations
 

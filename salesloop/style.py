@@ -14,7 +14,8 @@ How a plot uses it: take the finished table, ask for Axes, draw with the helpers
         return ax
 
     def deals_by_stage(table, *, text, narrow=False):
-        return style.bars(style.figure(narrow, rows=len(table)), table["stage"], table["amount"], text=text, kind="money")
+        ax = style.figure(narrow, rows=len(table))
+        return style.bars(ax, table["stage"], table["amount"], text=text, kind="money")
 
 No titles inside a figure: title, subtitle and key numbers are text of the page. No legend: `line`, `fan` and `label`
 write at the mark itself. Margins are fitted when the figure is saved, so a plot never sets them. Text from data is
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
@@ -67,11 +69,11 @@ def look() -> dict[str, Any]:
         "xtick.major.pad": 6, "ytick.major.pad": 6, "axes.edgecolor": "#B6BEC9", "axes.linewidth": 0.8,
         "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False, "axes.axisbelow": True,
         "axes.grid": True, "axes.grid.axis": "y", "grid.color": GRID, "grid.linewidth": 0.8, "lines.linewidth": 2,
-        "lines.solid_capstyle": "round", "patch.linewidth": 0, "axes.prop_cycle": matplotlib.cycler(color=SERIES),
+        "lines.solid_capstyle": "round", "patch.linewidth": 0, "axes.prop_cycle": cycler(color=SERIES),
         "axes.unicode_minus": False, "text.parse_math": False, "svg.fonttype": "path", "svg.hashsalt": "salesloop",
         "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
     }  # fmt: skip
-    matplotlib.rcParams.update(settings)
+    matplotlib.rcParams.update(settings)  # type: ignore[arg-type]
     return settings
 
 
@@ -134,7 +136,8 @@ def _rows_look(ax: Axes) -> None:
 
 def is_narrow(ax: Axes) -> bool:
     """Return whether Axes belong to a drawing for a phone."""
-    return ax.get_figure(root=True).get_figwidth() < (WIDE + NARROW) / 2
+    figure = ax.get_figure(root=True)
+    return figure is not None and figure.get_figwidth() < (WIDE + NARROW) / 2
 
 
 def label(ax: Axes, x: float, y: float, words: str, color: str = INK, *, size: float = SIZE) -> EndLabel:
@@ -160,8 +163,10 @@ def line(
     known = np.flatnonzero(np.isfinite(up))
     if words and len(known) and name_at == "start":
         rises = len(known) > 1 and up[known[1]] > up[known[0]]
-        at = {"textcoords": "offset points", "color": color, "va": "top" if rises else "bottom"}
-        ax.annotate(plain_label(words), (across[known[0]], up[known[0]]), (0, -7 if rises else 7), **at)
+        ax.annotate(
+            plain_label(words), (across[known[0]], up[known[0]]), (0, -7 if rises else 7), textcoords="offset points",
+            color=color, va="top" if rises else "bottom",
+        )  # fmt: skip
     elif words and len(known):
         label(ax, across[known[-1]], up[known[-1]], words, color)
 
@@ -195,15 +200,15 @@ def reference(ax: Axes, value: float, words: str, *, axis: str = "x", color: str
     """Draw a target or average as a dashed line across: upright at `value` of the x axis, or level on the y axis."""
     if not np.isfinite(value):
         return
-    dash = {"color": color, "linewidth": 1.2, "linestyle": (0, (4, 3)), "zorder": 1.5}
+    dash: dict[str, Any] = {"color": color, "linewidth": 1.2, "linestyle": (0, (4, 3)), "zorder": 1.5}
     if axis == "y":
         ax.axhline(value, **dash)
         label(ax, 1, value, words, color, size=NOTE).xycoords = ax.get_yaxis_transform()
     else:
         ax.axvline(value, **dash)
         ax.annotate(
-            plain_label(words), (value, 1), xycoords=ax.get_xaxis_transform(), xytext=(0, 4), textcoords="offset points",
-            color=color, fontsize=NOTE, ha="center", va="bottom", annotation_clip=False,
+            plain_label(words), (value, 1), xycoords=ax.get_xaxis_transform(), xytext=(0, 4),
+            textcoords="offset points", color=color, fontsize=NOTE, ha="center", va="bottom", annotation_clip=False,
         )  # fmt: skip
 
 

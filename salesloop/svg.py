@@ -36,7 +36,7 @@ def to_svg(fig: Figure) -> str:
 def _apart(ax: Axes) -> None:
     """Move end labels that share a column apart, so that none touches another."""
     labels = [note for note in ax.findobj(EndLabel) if note.get_text()]
-    height = ax.get_figure(root=True).get_figheight() * 72 * 0.8
+    height = _figure(ax).get_figheight() * 72 * 0.8
     columns: dict[float, list[tuple[float, EndLabel]]] = {}
     for note in labels:
         up = ax.transLimits.transform((0, note.xy[1]))[1] * height
@@ -47,7 +47,13 @@ def _apart(ax: Axes) -> None:
         for up, note in column:
             at = max(up, floor)
             note.set_position((6, at - up))
-            floor = at + note.get_fontsize() * 1.15
+            floor = at + float(note.get_fontsize()) * 1.15
+
+
+def _figure(ax: Axes) -> Figure:
+    found = ax.get_figure(root=True)
+    assert found is not None
+    return found
 
 
 def _fit(fig: Figure) -> None:

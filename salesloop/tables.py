@@ -1,4 +1,4 @@
-"""HTML tables from finished frames: formats by column, headings in the reader's language, text from data made harmless."""
+"""HTML tables from finished frames: formats by column, headings in the reader's language, harmless text."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def html_table(
         _cells(words, kinds[column], mask, place) for place, (column, words) in enumerate(zip(shown, told, strict=True))
     ]
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True)) if cells else ""
-    told = escape(plain(caption))
+    named = escape(plain(caption))
     table = (
-        f'<div class="scroll" role="group" aria-label="{told}" tabindex="0"><table><caption>{told}</caption>'
+        f'<div class="scroll" role="group" aria-label="{named}" tabindex="0"><table><caption>{named}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
     return Markup(table + _note(text, len(frame) if rows is None else rows, csv))

@@ -25,7 +25,7 @@ def known(*values: object) -> bool:
 
 
 def bullet(value: float, target: float) -> list[Rect]:
-    """Return a bar of the value on a quiet track, with a mark at the target.
+    """Return a bar of the value on a quiet track, with a mark at the target; nothing without both.
 
     Examples
     --------

@@ -129,6 +129,12 @@ def _said(own: Items | None, part: str) -> list[str]:
     return [own.words(row["message"], _values(row)) for row in rows] if own else []
 
 
+def _number_in(row: Mapping[str, Any], name: str) -> float:
+    """Return a number of a row, NaN where it has none."""
+    value = row.get(name)
+    return float(value) if boxes.known(value) else float("nan")  # type: ignore[arg-type]
+
+
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:
     values = row.get("values") or {}
     return json.loads(values) if isinstance(values, str) else dict(values)
@@ -179,7 +185,7 @@ def _promise(row: Mapping[str, Any], items: Items) -> dict[str, Any]:
         "made": text.t("report.promise.made", made_in=row["made_in"]) if row.get("made_in") else "",
         "promised": text.measured(row.get("promised"), uom), "came": text.measured(row.get("actual"), uom),
         "range": text.t("report.promise.range", **bounds) if ranged else "",
-        "strip": boxes.strip(*(row.get(key) for key in ("promised", "low", "high", "actual"))),
+        "strip": boxes.strip(*(_number_in(row, key) for key in ("promised", "low", "high", "actual"))),
         "outcome": text.word(outcome), "tone": "good" if outcome in _GOOD else "bad" if outcome in _BAD else "calm",
         "sign": "✓ " if outcome in _GOOD else "✕ " if outcome in _BAD else "",
     }  # fmt: skip
@@ -191,7 +197,8 @@ def _numbers(own: Items | None) -> list[dict[str, Any]]:
 
 def _number(row: Mapping[str, Any], items: Items) -> dict[str, Any]:
     """Return one number in words: its size, its change, its target, its range."""
-    text, uom, value, target = items.text, row.get("uom"), row.get("value"), row.get("target")
+    text, uom = items.text, row.get("uom")
+    value, target = _number_in(row, "value"), _number_in(row, "target")
     lines = [_change(row, text)]
     if boxes.known(value, target) and target > 0:
         lines.append(text.t("report.number.target", target=text.measured(target, uom), share=value / target))
@@ -204,13 +211,13 @@ def _number(row: Mapping[str, Any], items: Items) -> dict[str, Any]:
     trail = row.get("trail") or []
     return {
         "name": items.mask(text.word(row.get("measure"), "brief")), "big": text.measured(value, uom),
-        "lines": [line for line in lines if line], "bullet": boxes.bullet(value, target) if target else [],
+        "lines": [line for line in lines if line], "bullet": boxes.bullet(value, target),
         "spark": boxes.spark(json.loads(trail) if isinstance(trail, str) else trail),
     }  # fmt: skip
 
 
 def _change(row: Mapping[str, Any], text: Text) -> str:
-    change, uom = row.get("change"), row.get("uom")
+    change, uom = _number_in(row, "change"), row.get("uom")
     if not boxes.known(change):
         return ""
     against = row.get("against")

@@ -14,28 +14,12 @@ from salesloop.clean import plain
 
 MOST_HTML, MOST_IMAGE, MOST_TEXT = 300_000, 900_000, 20_000
 _TABLE = {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption"}
-_PROSE = {
-    "p",
-    "br",
-    "hr",
-    "b",
-    "i",
-    "em",
-    "strong",
-    "code",
-    "pre",
-    "ul",
-    "ol",
-    "li",
-    "blockquote",
-    "sub",
-    "sup",
-    "div",
-    "span",
-}
+_PROSE = set("p br hr b i em strong code pre ul ol li blockquote sub sup div span".split())
 _HEADS = {"h1", "h2", "h3", "h4"}
-_GONE = {"script", "style", "svg", "math", "iframe", "object", "embed", "template", "noscript", "title", "textarea", "select",
-         "form", "button", "xmp", "noembed", "noframes", "plaintext", "head"}  # fmt: skip
+_GONE = set(
+    "script style svg math iframe object embed template noscript title textarea select form button xmp noembed "
+    "noframes plaintext head".split()
+)
 _CELLS = {"th": {"scope", "colspan", "rowspan"}, "td": {"colspan", "rowspan"}}
 _PNG = b"\x89PNG\r\n\x1a\n"
 

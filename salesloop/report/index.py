@@ -53,7 +53,8 @@ def _period(folder: Path, text: Text, config: UnitConfig) -> dict[str, Any]:
         "name": text.period(folder.name), "href": f"{folder.name}/index.{text.lang}.html", "headline": _headline(items),
         "missing": text.t("report.index_missing", names=", ".join(missing)) if missing else "",
         "checkins": [
-            {"name": text.date(day), "href": f"{folder.name}/checkins/{day}/50_execution.{text.lang}.html"} for day in days
+            {"name": text.date(day), "href": f"{folder.name}/checkins/{day}/50_execution.{text.lang}.html"}
+            for day in days
         ],
     }  # fmt: skip
 

@@ -33,7 +33,7 @@ def _read(value: Any) -> Any:
 
 
 def groups(own: Items | None, config: UnitConfig, every: Mapping[str, Items]) -> list[dict[str, Any]]:
-    """Return the proposed changes by kind, people's first; of each kind the first few in sight, the rest behind a fold."""
+    """Return the proposed changes by kind, people's first; of each kind the first few in sight, the rest folded."""
     found, made = changes(own), []
     for kind in (*KINDS, *sorted({row["kind"] for row in found} - set(KINDS))):
         rows = [_told(row, own, config, every) for row in found if row["kind"] == kind]  # type: ignore[arg-type]
@@ -61,7 +61,8 @@ def _told(row: Mapping[str, Any], own: Items, config: UnitConfig, every: Mapping
         "cap": text.t("report.proposal.cap", cap=plain(row["cap"])) if row.get("cap") else "",
         "evidence": plain(row.get("evidence") or ""),
         "href": f"{STAGES[stage]}.{text.lang}.html" if stage in every and stage in STAGES and own.linked else "",
-        "approval": text.t("report.proposal.automatic" if by_itself else "report.proposal.people"), "open": not by_itself,
+        "approval": text.t("report.proposal.automatic" if by_itself else "report.proposal.people"),
+        "open": not by_itself,
     }  # fmt: skip
 
 

@@ -84,7 +84,9 @@ def stage_values(
 def config_of(folder: Path) -> UnitConfig:
     """Return the configuration of the unit whose results stand in a folder."""
     file = next(iter(sorted(folder.glob("*.json"))), None)
-    return load_unit(json.loads(file.read_text(encoding="utf-8"))["unit"]) if file else UnitConfig(unit="none")
+    if file is None:
+        return UnitConfig.model_validate({"unit": "none"})
+    return load_unit(json.loads(file.read_text(encoding="utf-8"))["unit"])
 
 
 def mask_of(folder: Path, text: Text, config: UnitConfig, hide_names: bool | None) -> Callable[[str], str]:
@@ -146,7 +148,7 @@ def _shown(output: nbformat.NotebookNode, stage: str, text: Text, items: Items |
 
 
 def _result(mark: dict, items: Items) -> dict | None:
-    kind, name = mark.get("kind"), mark.get("name")
+    kind, name = mark.get("kind"), str(mark.get("name"))
     if kind == "sentence":
         index = mark.get("index") or 0
         ids = [said["id"] for said in items.results.sentences]

@@ -54,11 +54,15 @@ def load(page: str, folder: Path, script: str, *, width: int = 1280) -> tuple[di
         "<script>parent.fired=[];window.fire=n=>parent.fired.push(n)</script>",
         page,
     )
-    frame = f'<iframe id="page" title="page" style="width:{width}px;height:900px;border:0" srcdoc="{html.escape(open_page)}"></iframe>'
+    frame = (
+        f'<iframe id="page" style="width:{width}px;height:900px;border:0" srcdoc="{html.escape(open_page)}"></iframe>'
+    )
     run = (
-        "<script>const say=found=>{const o=document.createElement('pre');o.id='found';o.textContent=JSON.stringify(found);"
-        "document.body.append(o)};window.onload=()=>setTimeout(async()=>{const frame=document.getElementById('page').contentWindow,"
-        "doc=frame.document;try{say(await(async()=>{" + script + "})())}catch(e){say({error:String(e)})}},300)</script>"
+        "<script>const say=found=>{const o=document.createElement('pre');o.id='found';"
+        "o.textContent=JSON.stringify(found);document.body.append(o)};window.onload=()=>setTimeout(async()=>{"
+        "const frame=document.getElementById('page').contentWindow,doc=frame.document;try{say(await(async()=>{"
+        + script
+        + "})())}catch(e){say({error:String(e)})}},300)</script>"
     )
     file = folder / "harness.html"
     file.write_text(

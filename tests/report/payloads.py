@@ -1,4 +1,4 @@
-"""Hostile text, as it may stand in any field of an export. Each would call `fire` with its number, or ask evil.example."""
+"""Hostile text, as it may stand in any field of an export: each would call `fire`, or ask evil.example."""
 
 PAYLOADS = [
     "<script>fire(1)</script>",

@@ -117,7 +117,8 @@ def notebook(folder: Path, *, prose: str = "", foreign: tuple = ()) -> Path:
 
 BRIEF = {
     "en": {
-        "brief.headline": "{period:period} bookings came to {actual:money}, {share:percent} of the target; the quarter will probably be met.",
+        "brief.headline": "{period:period} bookings came to {actual:money}, {share:percent} of the target; the quarter "
+        "will probably be met.",
         "brief.tie_out.deals": "{n:count} deals read, {rejected:count} set aside, {kept:count} counted.",
         "brief.changes.bridge": "Open pipeline fell by {amount:money}: more was lost than created.",
         "brief.decide.move": "Move {n:count} reps of {team} to mid-size accounts from January?",

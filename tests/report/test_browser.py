@@ -1,4 +1,4 @@
-"""Pages in a browser: hostile text does nothing, nothing is asked for, axe finds nothing, phones need no sideways scroll."""
+"""Pages in a browser: hostile text does nothing, nothing is asked for, axe finds nothing, phones need no scroll."""
 
 import importlib.metadata
 from pathlib import Path
@@ -17,16 +17,21 @@ pytestmark = needs_chromium
 ALL = " ".join(PAYLOADS)
 POKE = """
 for (const found of doc.querySelectorAll('*')) {
-  for (const name of ['mouseover', 'focus', 'click', 'toggle']) found.dispatchEvent(new frame.Event(name, {bubbles: true}));
+  for (const name of ['mouseover', 'focus', 'click', 'toggle'])
+    found.dispatchEvent(new frame.Event(name, {bubbles: true}));
 }
 await new Promise(done => setTimeout(done, 500));
+const first = ':not(:first-of-type)';
+const address = e => ['href', 'src', 'srcset'].map(n => e.getAttribute(n) || '').join('');
 const tables = [...doc.querySelectorAll('table')];
 return {
   fired, shown: doc.body.innerText, tables: tables.length,
   uneven: tables.filter(t => [...t.rows].some(r => r.cells.length !== t.rows[0].cells.length)).length,
-  acting: doc.querySelectorAll('script:not(:first-of-type), iframe, object, embed, form, input, base, link, video, audio, math, style:not(:first-of-type)').length,
+  acting: doc.querySelectorAll(`script${first}, style${first}, iframe, object, embed, form, input, base, link, video,
+    audio, math`).length,
   handlers: [...doc.querySelectorAll('*')].flatMap(e => [...e.attributes]).filter(a => a.name.startsWith('on')).length,
-  elsewhere: [...doc.querySelectorAll('[href],[src],[srcset]')].map(e => e.getAttribute('href') || e.getAttribute('src') || e.getAttribute('srcset')).filter(a => /^(javascript|http|\\/\\/)/i.test(a.trim())).length,
+  elsewhere: [...doc.querySelectorAll('[href],[src],[srcset]')].map(address)
+    .filter(a => /^(javascript|http|\\/\\/)/i.test(a.trim())).length,
 };
 """
 
@@ -60,7 +65,8 @@ def pages(folder: Path, **changes) -> list[str]:
 
 
 def test_the_browser_would_notice(tmp_path):
-    page = '<html><head><meta http-equiv="Content-Security-Policy" content=""></head><body><img src="http://evil.example/x" onerror="fire(1)"></body></html>'
+    image = '<img src="http://evil.example/x" onerror="fire(1)">'
+    page = f'<html><head><meta http-equiv="Content-Security-Policy" content=""></head><body>{image}</body></html>'
     found, asked = load(page, tmp_path, POKE)
     assert found["fired"] == [1] and asked and found["handlers"] == 1
 
@@ -84,7 +90,8 @@ def test_every_payload_in_a_table_is_one_whole_cell(tmp_path, monkeypatch):
     stage.save()
     sample.notebook(tmp_path)
     page = render_stage(tmp_path / "25_sample.ipynb", tmp_path / "results", "en", sample.config())
-    script = "return [...doc.querySelectorAll('table')].at(-1).tBodies[0].innerHTML === '' ? [] : [...[...doc.querySelectorAll('table')].at(-1).tBodies[0].rows].map(r => [...r.cells].map(c => c.textContent))"
+    last = "[...doc.querySelectorAll('table')].at(-1).tBodies[0].rows"
+    script = f"return [...{last}].map(row => [...row.cells].map(cell => cell.textContent))"
     cells, asked = load(page, tmp_path, script)
     assert len(cells) == len(PAYLOADS) and not asked
     seen = [text for text in PAYLOADS if text.isprintable()]
@@ -130,7 +137,8 @@ def test_phone_needs_no_sideways_scroll_and_gets_the_narrow_drawing(made):
     sample.brief_results(made / "results")
     script = (
         "const images = [...doc.images]; return {over: doc.documentElement.scrollWidth - frame.innerWidth,"
-        "loaded: images.every(i => i.complete && i.naturalWidth > 0), n: images.length, widths: images.map(i => i.naturalWidth)}"
+        "loaded: images.every(i => i.complete && i.naturalWidth > 0), n: images.length,"
+        "widths: images.map(i => i.naturalWidth)}"
     )
     for page in (render_stage(made / "25_sample.ipynb", made / "results", "en", sample.config()),
                  render_brief(made / "results", "zh", sample.config())):  # fmt: skip
