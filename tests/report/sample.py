@@ -197,8 +197,8 @@ def _proposal(team: str, rep: str) -> list[rules.Change]:
     }
     act = {"what": f"Call the ten stalled deals of {team}", "owner": rep, "due": "2026-11-20"}
     return [
-        rules.Change("stall:proposal", "technical", "stall_limits", {"Proposal": 31}, {"Proposal": 28}, "p75", "20 %", 64,
-                     "sample.deals", "loop.reason.sample", {"n": 64}),
+        rules.Change("stall:proposal", "technical", "stall_limits", {"Proposal": 31}, {"Proposal": 28}, "p75", "20 %",
+                     64, "sample.deals", "loop.reason.sample", {"n": 64}),
         rules.Change(f"target:2027-01:team:{team}", "target", "targets 2027-01", 2.0e6, target, "ratchet", "10 %", 36,
                      "sample.deals", "loop.reason.sample", {"n": 36}),
         rules.Change("action:a1", "action", "actions a1", None, act, "most_money_first", "7", 10, "sample.deals",
