@@ -1,7 +1,8 @@
 """Bookings from the pipeline: the one multi-state model and the one set of draws that every stage uses."""
 
+from salesloop.metrics.pipeline import steps
 from salesloop.metrics.pipeline.model import Model, fit
 from salesloop.metrics.pipeline.propagate import Change
 from salesloop.metrics.pipeline.simulate import PARTS, Draws, simulate
 
-__all__ = ["PARTS", "Change", "Draws", "Model", "fit", "simulate"]
+__all__ = ["PARTS", "Change", "Draws", "Model", "fit", "simulate", "steps"]

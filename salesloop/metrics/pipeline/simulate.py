@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics.pipeline import arrivals as coming
-from salesloop.metrics.pipeline.model import Model
+from salesloop.metrics.pipeline.model import Model, open_moves
 from salesloop.metrics.pipeline.propagate import Change, chances, standing
-from salesloop.metrics.pipeline.stays import OPEN, visits
-from salesloop.metrics.pipeline.model import open_moves
-from salesloop.metrics.pipeline.steps import PER_MONTH, first_month, last_step, step_of
+from salesloop.metrics.pipeline.stays import OPEN, TOP_AGE, visits
+from salesloop.metrics.pipeline.steps import PER_MONTH, first_month, last_step, month_start
 
 PARTS = ("pipeline", "new", "renewal")
 NOBODY = "-"
@@ -35,12 +34,21 @@ class Draws:
     deals : DataFrame
         A row an open deal: ``opportunity_id, p_win`` (within the horizon), ``p_lost``, ``stage, age_days, amount``
         (expected when won), ``p_1 ...`` (chance to be won in each month ahead).
+    kind, n_closed
+        Of the model: how much the closed deals could carry, and how many there were.
     """
 
     owners: list[str]
     months: pd.PeriodIndex
     amount: np.ndarray
     deals: pd.DataFrame
+    kind: str = "none"
+    n_closed: int = 0
+
+    @property
+    def n_open(self) -> int:
+        """The number of open deals."""
+        return len(self.deals)
 
     @property
     def n(self) -> int:
@@ -105,7 +113,7 @@ def simulate(
         keep = _active(deals, owners, as_of)
         _created(model, fresh, amount[1], owners, keep, as_of, np.random.default_rng(seeds[1]), change)
         _created(model, again, amount[2], owners, keep, as_of, np.random.default_rng(seeds[2]), change)
-    return Draws(owners, months, amount, told)
+    return Draws(owners, months, amount, told, model.kind, model.n_closed)
 
 
 def _owners(deals: pd.DataFrame) -> list[str]:
@@ -213,9 +221,6 @@ def _grouped(profiles: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
 
 def _created_chances(model, profiles, as_of, months, change) -> tuple[np.ndarray, np.ndarray]:
     """Return profile x month created x month won, averaged over the four steps a deal may be created in."""
-    from salesloop.metrics.pipeline.stays import TOP_AGE
-    from salesloop.metrics.pipeline.steps import month_start
-
     base = month_start(first_month(as_of))
     mass = np.zeros((len(profiles), len(model.stages), TOP_AGE))
     mass[:, :, 0] = model.start[:-2]

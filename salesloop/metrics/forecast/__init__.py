@@ -1,0 +1,204 @@
+"""How much will we book, how sure are we, and who forecasts well: the functions of `20_forecast`, tables in, tables out."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+
+from salesloop import periods
+from salesloop.metrics import pipeline
+from salesloop.metrics.forecast import backtest, bridge, calls, deals, outlook, rules, say
+from salesloop.metrics.forecast.backtest import accuracy, as_known, monthly_bookings, with_combined
+from salesloop.metrics.forecast.rules import call_correction, interval_scale, method_weights
+
+__all__ = [
+    "accuracy", "as_known", "backtest", "bridge", "call_correction", "calls", "deals", "draw", "draw_before",
+    "interval_scale", "learn", "method_weights", "monthly_bookings", "outlook", "past_probabilities", "rules", "say",
+    "tested", "weights_in_force", "with_combined",
+]  # fmt: skip
+HORIZON, DRAWS, SEED = 12, 5000, 20
+_METHODS = ["pipeline", "series"]
+
+
+def draw(
+    known: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame, *, as_of: dt.date, state_known: str, country: str,
+    n: int = DRAWS,
+) -> pipeline.Draws:  # fmt: skip
+    """Return the pipeline's draws from a frozen state: fit the model, carry every deal forward, draw.
+
+    Parameters
+    ----------
+    known, events, stages : DataFrame
+        ``Book.deals()`` and the canonical tables.
+    as_of : date
+        The day of the frozen state.
+    state_known : {"observed", "events", "dates"}
+        With ``dates`` no stage of the past is known: deals go by their age alone.
+    country : str
+        Whose working days count.
+    """
+    staged = state_known != "dates"
+    model = pipeline.fit(known, events, as_of=as_of, stages=stages, staged=staged)
+    return pipeline.simulate(model, known, events, as_of=as_of, horizon=HORIZON, n=n, seed=SEED, country=country, stages=stages)
+
+
+def draw_before(
+    known: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame, *, period: pd.Period, state_known: str, country: str
+) -> pipeline.Draws:
+    """Return the draws as they stood a month earlier, for the bridge."""
+    day = periods.end(period - 1)
+    then, past = as_known(known, events, day)
+    return draw(then, past, stages, as_of=day, state_known=state_known, country=country)
+
+
+def tested(known: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame, *, period: pd.Period, state_known: str, country: str) -> pd.DataFrame:
+    """Return the back-test; where the past state is known by dates alone the pipeline takes no part in it."""
+    errors = backtest.run(known, events, period=period, country=country, staged=state_known != "dates", stages=stages)
+    return errors[errors["method"] != "pipeline"] if state_known == "dates" else errors
+
+
+def prior_weights(errors: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return the back-test's weights by lead; at the pipeline's side where there is none."""
+    graded = rules.method_weights(errors, {str(lead): rules.START for lead in (1, 2, 3)}, _METHODS)
+    return graded.value  # type: ignore[return-value]
+
+
+def weights_in_force(errors: pd.DataFrame, learned: dict | None) -> dict[str, dict[str, float]]:
+    """Return the weights this run uses: those that the loop has learned, else the back-test's."""
+    return learned or prior_weights(errors)
+
+
+def learn(
+    errors: pd.DataFrame, graded_in: set[str], told: pd.DataFrame, *, period: pd.Period, scale_in_force: float | None
+) -> dict[str, rules.Learned]:
+    """Return what this period teaches: weights by lead, correction of calls, interval scale.
+
+    Parameters
+    ----------
+    errors : DataFrame
+        The back-test with the combined method.
+    graded_in : set of str
+        The months whose forecasts were promises, so that their errors count as graded.
+    told : DataFrame
+        Graded calls.
+    """
+    mine = errors[errors["made_in"].astype(str).isin(graded_in)]
+    combined = mine[mine["method"] == "combined"]
+    back = errors[~errors["made_in"].astype(str).isin(graded_in)]
+    return {
+        "method_weights": rules.method_weights(mine[mine["method"].isin(_METHODS)], prior_weights(back), _METHODS),
+        "call_correction": rules.call_correction(told, last=period),
+        "interval_scale": rules.interval_scale(combined, scale_in_force, 1.0),
+    }
+
+
+def backtest_scale(errors: pd.DataFrame) -> float:
+    """Return the factor on the interval's width that the back-test asks for; 1 under 12 errors, within 0.7 to 1.8."""
+    scaled = rules.scaled_errors(errors[errors["method"] == "combined"])
+    if len(scaled) < rules.SCALE_LEAST:
+        return 1.0
+    return float(np.clip(np.quantile(scaled, min(0.8 * (1 + 1 / len(scaled)), 1.0)), 0.7, 1.8))
+
+
+def past_probabilities(
+    known: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame, *, period: pd.Period, state_known: str, months_back: int = 3
+) -> pd.DataFrame:
+    """Return chances to be won within `months_back` months as stated then, with what came.
+
+    Returns
+    -------
+    DataFrame
+        ``opportunity_id, p, won, p_stage``: the model's chance, the outcome, and the share won by stage alone.
+    """
+    day = periods.end(period - months_back)
+    then, past = as_known(known, events, day)
+    staged = state_known != "dates"
+    model = pipeline.fit(then, past, as_of=day, stages=stages, staged=staged)
+    drawn = pipeline.simulate(model, then, past, as_of=day, horizon=months_back, n=1, stages=stages)
+    told = drawn.deals[["opportunity_id", "p_win", "stage"]].rename(columns={"p_win": "p"}).dropna(subset=["p"])
+    wins = known[(known["status"] == "won") & (known["closed_on"].dt.to_period("M") <= period)]
+    told["won"] = told["opportunity_id"].isin(wins["opportunity_id"]).astype(float)
+    return told.reset_index(drop=True)
+
+
+def last_month(as_of: dt.date) -> pd.Period:
+    """Return the last complete month."""
+    return pipeline.steps.first_month(as_of) - 1
+
+
+def next_months(as_of: dt.date, n: int = 3) -> list[pd.Period]:
+    """Return the next months ahead."""
+    first = pipeline.steps.first_month(as_of)
+    return [first + i for i in range(n)]
+
+
+def members(credit, owners: list[str], as_of: dt.date) -> pd.DataFrame:
+    """Return who belongs where at a day: ``owner_id, rep, team, region``.
+
+    Parameters
+    ----------
+    credit : callable
+        ``Book.credit``.
+    owners : list of str
+        The owners of the draws.
+    """
+    names = pd.Series(owners, dtype=object)
+    return outlook.members(owners, credit(names, pd.Series(pd.Timestamp(as_of), index=names.index)))
+
+
+def fan_table(history: pd.Series, table: pd.DataFrame, months: int = 18) -> pd.DataFrame:
+    """Return the fan chart's table: ``period, actual`` of the past, then the company's quantiles."""
+    past = history.iloc[-months:].rename("actual").rename_axis("period").reset_index()
+    ahead = table[table["level"] == "company"].drop(columns=["made_in", "level", "name", "lead_months"])
+    made = pd.concat([past, ahead], ignore_index=True).reindex(columns=["period", "actual", "mean", *outlook.QUANTILES])
+    return made.astype({"actual": float} | dict.fromkeys(["mean", *outlook.QUANTILES], float))
+
+
+def next_values(table: pd.DataFrame) -> dict[str, float]:
+    """Return next month's ``p50, p10, p90`` for the company; NaN where nothing can be forecast."""
+    row = say.first(table)
+    return {key: float("nan") if row is None else float(row[key]) for key in ("p50", "p10", "p90")}
+
+
+def as_value(told: dict) -> dict[str, float]:
+    """Return median and 80 % interval as a named value wants them."""
+    return {"value": told["p50"], "low": told["p10"], "high": told["p90"]}
+
+
+def part_values(parts: pd.DataFrame) -> dict[str, float]:
+    """Return the sums by part."""
+    sums = parts.groupby("part")["amount"].sum()
+    return {name: float(sums.get(name, 0.0)) for name in ("pipeline", "new", "renewal")}
+
+
+def is_learned(params) -> bool:
+    """Return whether the loop has learned weights for this period."""
+    return params.value("method_weights") is not None
+
+
+def quarter(told: outlook.Outlook, history: pd.Series, period: pd.Period, fiscal_start: int) -> dict:
+    """Return the fiscal quarter that the next month lies in: ``label, won, mean, p50, p10, p90``."""
+    months = periods.fiscal_quarter(period + 1, fiscal_start)
+    won = float(history.reindex(months).fillna(0.0).sum())
+    found = outlook.window(told, months, won)
+    if told.basis == "none":
+        found |= dict.fromkeys(("mean", "p50", "p10", "p90"), float("nan"))
+    return {"label": periods.quarter_label(period + 1, fiscal_start), **found}
+
+
+def quarter_bridge(
+    before: pipeline.Draws, after: pipeline.Draws, known: pd.DataFrame, told: outlook.Outlook, history: pd.Series,
+    period: pd.Period, weights: dict, fiscal_start: int,
+) -> pd.DataFrame:  # fmt: skip
+    """Return the bridge of the quarter's expected bookings from a month ago to now; empty where there is no deal model."""
+    if before.kind == "none" or after.kind == "none":
+        return pd.DataFrame({"line": pd.Series(dtype=object), "amount": pd.Series(dtype=float)})
+    months = periods.fiscal_quarter(period + 1, fiscal_start)
+    then = outlook.join(before, history[history.index < period], weights, shares=np.zeros(len(before.owners)))
+    won = history.reindex(months).fillna(0.0)
+    earlier = float(won[[m for m in months if m < period]].sum())
+    start = outlook.window(then, months, earlier)["mean"]
+    end = outlook.window(told, months, float(won.sum()))["mean"]
+    return bridge.between(before, after, known, period=period, months=months, start=start, end=end)

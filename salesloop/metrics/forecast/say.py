@@ -1,0 +1,131 @@
+"""The sentences of the forecast: which message, with which values."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from salesloop.metrics.forecast import rules
+from salesloop.metrics.forecast.deals import brier
+
+Sentence = tuple[str, dict]
+FORMATS = {"period": "period", "made_in": "period", "level": "word", "lead_months": "count"} | dict.fromkeys(
+    ("mean", "p2_5", "p10", "p25", "p50", "p75", "p90", "p97_5"), "money"
+)
+SHOWN = ("level", "name", "period", "mean", "p10", "p50", "p90")
+ACCURACY = {"method": "word", "level": "word", "lead_months": "count", "n": "count", "wape": "percent", "mase": "ratio", "bias": "percent",
+            "coverage_80": "percent"}  # fmt: skip
+DEALS = {"age_days": "days", "amount": "money", "p_win": "percent", "p_win_in_period": "percent", "expected": "money",
+         "typed": "percent", "swing": "money"}  # fmt: skip
+DEALS_SHOWN = ("opportunity_id", "rep", "stage", "age_days", "amount", "p_win_in_period", "p_win", "typed", "expected")
+MOVERS_SHOWN = ("opportunity_id", "rep", "stage", "amount", "p_win_in_period", "expected", "why")
+BRIDGE = {"line": "word", "amount": "money"}
+CALLS = {"n": "count", "wape": "percent", "bias": "percent", "factor": "ratio", "fva": "points", "low": "points", "high": "points"}
+BIG_SHARE = 0.25
+FEW_MONTHS, SEASON_MONTHS = 3, 24
+
+
+def headline(forecast: pd.DataFrame) -> Sentence:
+    """Say what is expected of the next month."""
+    row = first(forecast)
+    if row is None:
+        return "forecast.nothing", {}
+    return "forecast.headline", {"period": row["period"], "p50": row["p50"], "p10": row["p10"], "p90": row["p90"]}
+
+
+def first(forecast: pd.DataFrame):
+    """Return the company's row of the next month, or None."""
+    found = forecast[(forecast["level"] == "company") & (forecast["lead_months"] == 1)]
+    return found.iloc[0] if len(found) else None
+
+
+def quarter(told: dict[str, float], label: str) -> Sentence:
+    """Say where the quarter is heading."""
+    return "forecast.quarter", {"quarter": label, **{key: told[key] for key in ("won", "p50", "p10", "p90")}}
+
+
+def composition(parts: pd.DataFrame) -> Sentence:
+    """Say what the months ahead are made of."""
+    sums = parts[parts["part"] != "won"].groupby("part")["amount"].sum()
+    total = float(sums.sum())
+    if total <= 0:
+        return "forecast.composition_none", {}
+    told = {name: float(sums.get(name, 0.0)) for name in ("pipeline", "new", "renewal")}
+    return "forecast.composition", {"total": total, "share": told["pipeline"] / total, **told}
+
+
+def basis(kind: str, n: int, months: int) -> list[Sentence]:
+    """Say what the number of deals and months can carry."""
+    season = "season" if months >= SEASON_MONTHS else "no_season" if months >= FEW_MONTHS else "no_series"
+    return [(f"forecast.model_{kind}", {"n": n}), (f"forecast.history_{season}", {"n": months})]
+
+
+def weighting(weights: pd.DataFrame, errors: pd.DataFrame, *, learned: bool, state_known: str, kind: str) -> Sentence:
+    """Say how pipeline and series were weighted and why."""
+    share = float(weights["pipeline"].iloc[0]) if len(weights) else float("nan")
+    n = int((errors["method"] == "pipeline").sum()) if len(errors) else 0
+    if kind == "none":
+        return "forecast.weights_series", {}
+    reason = "learned" if learned else "dates" if state_known == "dates" else "backtest" if n else "start"
+    return f"forecast.weights_{reason}", {"share": share, "n": int((errors["lead_months"] == 1)[errors["method"] == "pipeline"].sum()) if n else 0}
+
+
+def leaks(found: pd.DataFrame) -> Sentence:
+    """Name the columns that the forecast may not read."""
+    if found.empty:
+        return "forecast.leaks_none", {}
+    return "forecast.leaks", {"n": len(found), "columns": ", ".join(found["column"])}
+
+
+def bridge(table: pd.DataFrame) -> Sentence:
+    """Say how the forecast moved since last period."""
+    if table.empty:
+        return "forecast.bridge_none", {}
+    lines = table.set_index("line")["amount"]
+    moves = lines.drop(["start", "end"])
+    largest = moves.abs().idxmax()
+    return "forecast.bridge", {"start": lines["start"], "end": lines["end"], "line": f"line_{largest}", "amount": moves[largest]}
+
+
+def accuracy(table: pd.DataFrame) -> Sentence:
+    """Say how accurate the next month's forecast has been, against seasonal naive."""
+    lead = table[table["lead_months"] == 1].set_index("method")
+    best = "combined" if "combined" in lead.index else "series" if "series" in lead.index else None
+    if best is None or "seasonal_naive" not in lead.index:
+        return "forecast.accuracy_none", {}
+    few = "_few" if lead["n"][best] < rules.SCALE_LEAST else ""
+    return f"forecast.accuracy{few}", {"wape": lead["wape"][best], "naive": lead["wape"]["seasonal_naive"], "n": int(lead["n"][best])}
+
+
+def reliability(told: pd.DataFrame) -> Sentence:
+    """Say how well the chances of deals held."""
+    if len(told) < 10:
+        return "forecast.reliability_few", {"n": len(told)}
+    p, won = told["p"].to_numpy(), told["won"].to_numpy()
+    return "forecast.reliability", {"n": len(told), "brier": brier(p, won), "stated": p.mean(), "observed": won.mean()}
+
+
+def calls(table: pd.DataFrame, correction: rules.Learned, dropped: int) -> list[Sentence]:
+    """Say what people's calls are worth so far."""
+    told: list[Sentence] = [("forecast.calls_dropped", {"n": dropped})] if dropped else []
+    if table.empty:
+        return [*told, ("forecast.calls_none", {})]
+    if not correction.value:
+        return [*told, ("forecast.calls_few", {"n": correction.n})]
+    factor = correction.value["company"]  # type: ignore[index]
+    return [*told, ("forecast.calls", {"people": len(table), "n": correction.n, "factor": factor})]
+
+
+def cautions(deals: pd.DataFrame) -> list[Sentence]:
+    """Say what about the open deals deserves a warning: none at all, one that is much of the book, missing facts."""
+    live = deals[deals["status"] == "open"]
+    if live.empty:
+        return [("forecast.no_open", {})]
+    told: list[Sentence] = []
+    total, largest = live["amount"].sum(), live["amount"].max()
+    if total > 0 and largest > BIG_SHARE * total and len(live) > 1:
+        told.append(("forecast.big_deal", {"share": largest / total, "amount": largest}))
+    for column, message in (("created_at", "undated"), ("amount", "unpriced")):
+        missing = int(live[column].isna().sum()) if column == "created_at" else int((~(live[column] > 0)).sum())
+        if missing:
+            told.append((f"forecast.{message}", {"n": missing, "of": len(live)}))
+    return told
