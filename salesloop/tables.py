@@ -23,7 +23,7 @@ Mask = Callable[[str], str]
 
 def html_table(
     frame: pd.DataFrame, *, text: Text, caption: str, stage: str = "", formats: Mapping[str, str] | None = None,
-    columns: Sequence[str] | None = None, csv: str = "", mask: Mask = str, rows: int | None = None,
+    columns: Sequence[str] | None = None, csv: str = "", mask: Mask = str, rows: int | None = None, most: int = MOST_ROWS,
 ) -> Markup:  # fmt: skip
     """Return a frame as an HTML table in a region that scrolls by itself.
 
@@ -47,6 +47,8 @@ def html_table(
         Applied to every text, to hide names.
     rows : int, optional
         How many rows the whole table has, where `frame` holds only its beginning.
+    most : int, default 500
+        How many rows are shown.
 
     Examples
     --------
@@ -59,8 +61,8 @@ def html_table(
     shown = [column for column in (columns or frame.columns) if column in frame]
     kinds = {column: (formats or {}).get(column) or _kind(frame[column]) for column in shown}
     head = "".join(f'<th scope="col"{_side(kinds[c])}>{_say(text.label(c, stage), mask)}</th>' for c in shown)
-    first = frame[shown].head(MOST_ROWS)
-    units = frame["uom"].head(MOST_ROWS).tolist() if "uom" in frame else None
+    first = frame[shown].head(most)
+    units = frame["uom"].head(most).tolist() if "uom" in frame else None
     told = [_told(first[column].tolist(), kinds[column], text, stage, units) for column in shown]
     cells = [
         _cells(words, kinds[column], mask, place) for place, (column, words) in enumerate(zip(shown, told, strict=True))
@@ -71,16 +73,16 @@ def html_table(
         f'<div class="scroll" role="group" aria-label="{named}" tabindex="0"><table><caption>{named}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
-    return Markup(table + _note(text, len(frame) if rows is None else rows, csv))
+    return Markup(table + _note(text, len(frame) if rows is None else rows, most, csv))
 
 
-def _note(text: Text, rows: int, csv: str) -> str:
+def _note(text: Text, rows: int, most: int, csv: str) -> str:
     if rows == 0:
         return f'<p class="note">{escape(text.t("report.table_empty"))}</p>'
-    if rows <= MOST_ROWS:
+    if rows <= most:
         return ""
     link = f' <a href="{escape(csv)}">{escape(text.t("report.table_csv"))}</a>' if csv else ""
-    return f'<p class="note">{escape(text.t("report.table_cut", shown=MOST_ROWS, rows=rows))}{link}</p>'
+    return f'<p class="note">{escape(text.t("report.table_cut", shown=most, rows=rows))}{link}</p>'
 
 
 def _kind(values: pd.Series) -> str:

@@ -29,12 +29,13 @@ from salesloop.clean import plain
 from salesloop.messages import Text
 from salesloop.params import UnitConfig
 from salesloop.report import boxes, proposal
-from salesloop.report.items import Items
+from salesloop.report.items import Items, Manner, fitting
 from salesloop.report.page import STAGES, others, page, stage_name
-from salesloop.report.render import config_of, mask_of
+from salesloop.report.render import config_of, manner_of
 from salesloop.results import Results
 
 PARTS = ("status", "tie_out", "promises", "numbers", "changes", "figures", "proposal", "decisions", "notes")
+LIMIT = 1_000_000
 MOST_PROMISES, MOST_NUMBERS, MOST_FIGURES = 7, 6, 5
 _GOOD, _BAD = {"met", "inside"}, {"missed", "outside"}
 
@@ -43,7 +44,7 @@ def render_brief(
     results_dir: Path | str, lang: str, config: UnitConfig | None = None, gaps: Iterable[Mapping[str, Any]] = (), *,
     hide_names: bool | None = None, linked: bool = True,
 ) -> str:  # fmt: skip
-    """Return the brief's page.
+    """Return the brief's page, at most 1 MB.
 
     Parameters
     ----------
@@ -58,30 +59,25 @@ def render_brief(
     hide_names, linked
         As in `render_stage`.
     """
-    values = brief_values(results_dir, lang, config, gaps, hide_names=hide_names, linked=linked)
-    return page("brief.html.j2", values.pop("text"), **values)
-
-
-def brief_values(
-    results_dir: Path | str, lang: str, config: UnitConfig | None, gaps: Iterable[Mapping[str, Any]], *,
-    hide_names: bool | None, linked: bool,
-) -> dict[str, Any]:  # fmt: skip
-    """Return everything the brief's template shows."""
     folder, gaps = Path(results_dir), list(gaps)
-    found = {name: results for name in _stages(folder) if (results := Results.find(folder, name))}
-    content = next(iter(found.values())).content if found else {"unit": "none", "period": "", "as_of": ""}
     config = config or config_of(folder)
-    text = Text(lang, config.currency)
-    mask = mask_of(folder, text, config, hide_names)
-    every = {name: Items(results, text, mask, linked) for name, results in found.items()}
+    manner = manner_of(folder, lang, config, hide_names=hide_names, linked=linked)
+    return fitting(lambda how: page("brief.html.j2", **brief_values(folder, config, how, gaps)), manner, LIMIT)
+
+
+def brief_values(folder: Path, config: UnitConfig, manner: Manner, gaps: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return everything the brief's template shows."""
+    text = manner.text
+    every = {name: Items(results, manner) for name in _stages(folder) if (results := Results.find(folder, name))}
     own = every.get("brief")
+    content = next((one.results.content for one in every.values()), {"unit": config.unit, "period": "", "as_of": ""})
     told = _sentences(own)
     return {
-        "text": text, "content": content, "unit": plain(config.name or config.unit), "linked": linked,
-        "hidden": mask is not str, "others": others(lang, "index", config.languages), "home": f"../index.{lang}.html",
-        "headline": next(iter(told.pop("headline", [])), ""), "told": told,
-        "pages": _pages(folder, found, text), "gaps": [_gap(gap, text) for gap in gaps],
-        "complete": _complete(found, gaps, text), "whole": not gaps,
+        "text": text, "content": content, "unit": plain(config.name or config.unit), "linked": manner.linked,
+        "hidden": manner.mask is not str, "others": others(text.lang, "index", config.languages),
+        "home": f"../index.{text.lang}.html", "headline": next(iter(told.pop("headline", [])), ""), "told": told,
+        "pages": _pages(folder, every, text), "gaps": [_gap(gap, text) for gap in gaps],
+        "complete": _complete(every, gaps, text), "whole": not gaps,
         "tables": {part: _table(own, part) for part in ("tie_out", "decisions", "notes", "status")},
         "promises": _promises(own), "numbers": _numbers(own), "bridge": _bridge(own),
         "figures": _figures(own, every), "groups": proposal.groups(own, config, every),
@@ -147,7 +143,7 @@ def _gap(gap: Mapping[str, Any], text: Text) -> dict[str, str]:
     return {"title": title, "why": text.t("report.gap.why", cell=cell, reason=reason or "–")}
 
 
-def _complete(found: Mapping[str, Results], gaps: list[Mapping[str, Any]], text: Text) -> str:
+def _complete(found: Mapping[str, Items], gaps: list[Mapping[str, Any]], text: Text) -> str:
     n = len({*found, *(gap["stage"] for gap in gaps)})
     if not gaps:
         return text.t("report.brief.complete", n=n)
@@ -155,7 +151,7 @@ def _complete(found: Mapping[str, Results], gaps: list[Mapping[str, Any]], text:
     return text.t("report.brief.incomplete", n=n, failed=len(gaps), names=named)
 
 
-def _pages(folder: Path, found: Mapping[str, Results], text: Text) -> list[dict[str, str]]:
+def _pages(folder: Path, found: Mapping[str, Items], text: Text) -> list[dict[str, str]]:
     """Return the stage pages of this report, in reading order."""
     stems = [file.stem for file in sorted(folder.parent.glob("[0-9]*_*.ipynb"))] or sorted(
         STAGES.get(name, f"99_{name}") for name in found

@@ -9,7 +9,7 @@ from salesloop.errors import ParameterError
 from salesloop.params import UnitConfig
 from salesloop.report.brief import brief_values
 from salesloop.report.page import page
-from salesloop.report.render import config_of, stage_values
+from salesloop.report.render import config_of, manner_of, stage_values
 
 
 def make_bundle(
@@ -38,13 +38,14 @@ def make_bundle(
     if not any(results.glob("*.json")):
         raise ParameterError(f"report of {folder.name}", found="none", next_step="make report, then make bundle")
     config = config or config_of(results)
-    values = brief_values(results, lang, config, (), hide_names=hide_names, linked=False)
+    manner = manner_of(results, lang, config, hide_names=hide_names, linked=False)
     sheets = [
-        stage_values(notebook, results, lang, config, hide_names=hide_names, linked=False)
+        stage_values(notebook, results, config, manner)
         for notebook in sorted(folder.glob("[0-9]*_*.ipynb"))
         if not notebook.stem.endswith("_brief")
     ]
-    return page("bundle.html.j2", values.pop("text"), **values, sheets=[_numbered(sheet) for sheet in sheets])
+    values = brief_values(results, config, manner, [])
+    return page("bundle.html.j2", **values, sheets=[_numbered(sheet) for sheet in sheets])
 
 
 def _numbered(sheet: dict[str, Any]) -> dict[str, Any]:

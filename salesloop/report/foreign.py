@@ -14,12 +14,47 @@ from salesloop.clean import plain
 
 MOST_HTML, MOST_IMAGE, MOST_TEXT = 300_000, 900_000, 20_000
 _TABLE = {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption"}
-_PROSE = set("p br hr b i em strong code pre ul ol li blockquote sub sup div span".split())
+_PROSE = {
+    "p",
+    "br",
+    "hr",
+    "b",
+    "i",
+    "em",
+    "strong",
+    "code",
+    "pre",
+    "ul",
+    "ol",
+    "li",
+    "blockquote",
+    "sub",
+    "sup",
+    "div",
+    "span",
+}
 _HEADS = {"h1", "h2", "h3", "h4"}
-_GONE = set(
-    "script style svg math iframe object embed template noscript title textarea select form button xmp noembed "
-    "noframes plaintext head".split()
-)
+_GONE = {
+    "script",
+    "style",
+    "svg",
+    "math",
+    "iframe",
+    "object",
+    "embed",
+    "template",
+    "noscript",
+    "title",
+    "textarea",
+    "select",
+    "form",
+    "button",
+    "xmp",
+    "noembed",
+    "noframes",
+    "plaintext",
+    "head",
+}
 _CELLS = {"th": {"scope", "colspan", "rowspan"}, "td": {"colspan", "rowspan"}}
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -84,7 +119,7 @@ def _png(data: str) -> bytes | None:
     return raw if raw.startswith(_PNG) else None
 
 
-def output(found: dict, alt: str) -> Markup:
+def output(found: dict, alt: str, *, most: int = MOST_HTML) -> Markup:
     """Return one output of a notebook that is none of the stage's results.
 
     Parameters
@@ -93,6 +128,8 @@ def output(found: dict, alt: str) -> Markup:
         The output as nbformat holds it.
     alt : str
         What a picture in it is called.
+    most : int
+        HTML longer than this is shown by its plain text.
     """
     if found.get("output_type") == "stream":
         return _text(found.get("text", ""))
@@ -103,12 +140,12 @@ def output(found: dict, alt: str) -> Markup:
         if isinstance(data.get(mime), str) and (drawn := picture(mime, data[mime], alt)):
             return drawn
     html = data.get("text/html")
-    if isinstance(html, str) and len(html) <= MOST_HTML:
+    if isinstance(html, str) and len(html) <= most:
         return Markup('<div class="scroll foreign" role="group" aria-label="{}" tabindex="0">{}</div>').format(
             plain(alt), clean_html(html)
         )
     if isinstance(data.get("text/markdown"), str):
-        return prose(data["text/markdown"][:MOST_HTML])
+        return prose(data["text/markdown"][:most])
     return _text(str(data.get("text/plain", "")))
 
 

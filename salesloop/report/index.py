@@ -10,7 +10,7 @@ from salesloop.messages import Text
 from salesloop.params import UnitConfig, load_unit
 from salesloop.report.items import Items
 from salesloop.report.page import STAGES, others, page, stage_name
-from salesloop.report.render import mask_of
+from salesloop.report.render import manner_of
 from salesloop.results import Results
 
 
@@ -45,7 +45,7 @@ def _shown(period: Path, lang: str) -> bool:
 def _period(folder: Path, text: Text, config: UnitConfig) -> dict[str, Any]:
     results = folder / "results"
     brief = Results.find(results, "brief")
-    items = Items(brief, text, mask_of(results, text, config, None)) if brief else None
+    items = Items(brief, manner_of(results, text.lang, config, hide_names=None, linked=True)) if brief else None
     have = {file.stem for file in results.glob("*.json")}
     missing = [stage_name(stage, text) for stage in STAGES if stage not in have]
     days = sorted(day.name for day in folder.glob("checkins/*") if day.is_dir())

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from markupsafe import Markup, escape
@@ -15,29 +15,57 @@ from markupsafe import Markup, escape
 from salesloop.clean import plain
 from salesloop.messages import Text
 from salesloop.results import Results
-from salesloop.tables import html_table
+from salesloop.tables import MOST_ROWS, html_table
 
 
 @dataclass(frozen=True)
-class Items:
-    """One stage's results, ready to be drawn.
+class Manner:
+    """How a page is drawn.
 
     Attributes
     ----------
-    results : Results
-        What the stage saved.
     text : Text
         Language and currency.
     mask : callable
         Applied to all text that comes from data, to hide names.
     linked : bool
-        Whether the page stands beside its tables, so that a link to their files leads somewhere.
+        Whether the page stands in its report folder, so that links to other files lead somewhere.
+    most : int
+        How many rows a table shows.
     """
 
-    results: Results
     text: Text
     mask: Callable[[str], str] = str
     linked: bool = True
+    most: int = MOST_ROWS
+
+
+def fitting(draw: Callable[[Manner], str], manner: Manner, limit: int) -> str:
+    """Return a page that is no larger than `limit` bytes, with shorter tables where it must be."""
+    html = ""
+    for most in (manner.most, 100, 25, 5):
+        html = draw(replace(manner, most=most))
+        if len(html.encode("utf-8")) <= limit:
+            break
+    return html
+
+
+@dataclass(frozen=True)
+class Items:
+    """One stage's results, ready to be drawn in one manner."""
+
+    results: Results
+    manner: Manner
+
+    @property
+    def text(self) -> Text:
+        """Language and currency."""
+        return self.manner.text
+
+    @property
+    def mask(self) -> Callable[[str], str]:
+        """What hides names."""
+        return self.manner.mask
 
     @property
     def stage(self) -> str:
@@ -57,10 +85,11 @@ class Items:
     def table(self, name: str, title: str = "") -> Markup:
         """Return a table of the stage with the formats and columns it was saved with."""
         spec = self.results.tables[name]
-        csv = f"results/{self.stage}/{name}.csv" if self.linked else ""
+        csv = f"results/{self.stage}/{name}.csv" if self.manner.linked else ""
         return html_table(
             self.results.table(name), text=self.text, stage=self.stage, caption=title or self.title(name),
             formats=spec.get("formats"), columns=spec.get("columns"), csv=csv, mask=self.mask, rows=spec["rows"],
+            most=self.manner.most,
         )  # fmt: skip
 
     def title(self, name: str) -> str:
@@ -98,15 +127,10 @@ class Items:
 
     def _table_of(self, spec: dict, title: str) -> Markup:
         formats = {c: kind for table in self.results.tables.values() for c, kind in table.get("formats", {}).items()}
-        frame, caption = self.results.table(spec["table"]), self.text.t("report.figure_table", title=title)
         return html_table(
-            frame,
-            text=self.text,
-            stage=self.stage,
-            caption=caption,
-            formats={**formats, **spec.get("formats", {})},
-            mask=self.mask,
-        )
+            self.results.table(spec["table"]), text=self.text, stage=self.stage, mask=self.mask, most=self.manner.most,
+            caption=self.text.t("report.figure_table", title=title), formats={**formats, **spec.get("formats", {})},
+        )  # fmt: skip
 
 
 def masked(frame: pd.DataFrame, mask: Callable[[str], str]) -> pd.DataFrame:

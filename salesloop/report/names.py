@@ -12,6 +12,7 @@ import pandas as pd
 from salesloop.messages import Text
 
 _NAMED = ("rep", "owner", "manager", "who", "subject", "rater", "said_by")
+_SCOPES = ("scope",)
 _WORD = r"[0-9A-Za-z\u00c0-\u024f_]"
 
 
@@ -27,8 +28,17 @@ def people(folder: Path) -> list[str]:
     for file in sorted(folder.glob("*.json")):
         tables = json.loads(file.read_text(encoding="utf-8"))["tables"]
         for table in tables.values():
-            found |= _people_of(pd.read_parquet(folder / table["file"]))
+            found |= _people_of(_named_columns(folder / table["file"]))
     return sorted(found)
+
+
+def _named_columns(file: Path) -> pd.DataFrame:
+    """Return only the columns that can name people: draws and fitted states are large."""
+    import pyarrow.parquet as pq
+
+    wanted = {*_NAMED, *_SCOPES, "level", "name"}
+    columns = [name for name in pq.read_schema(file).names if name in wanted]
+    return pd.read_parquet(file, columns=columns) if columns else pd.DataFrame()
 
 
 def _people_of(frame: pd.DataFrame) -> set[str]:
@@ -36,7 +46,7 @@ def _people_of(frame: pd.DataFrame) -> set[str]:
     if {"level", "name"} <= set(frame.columns):
         columns.append(frame.loc[frame["level"] == "rep", "name"])
     named = {str(value) for column in columns for value in column.dropna().unique() if isinstance(value, str)}
-    for column in ("scope", "rep_scope"):
+    for column in _SCOPES:
         if column in frame:
             named |= {str(v).partition(":")[2] for v in frame[column].dropna().unique() if str(v).startswith("rep:")}
     return {name for name in named if len(name.strip()) > 1}

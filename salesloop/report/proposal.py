@@ -60,7 +60,7 @@ def _told(row: Mapping[str, Any], own: Items, config: UnitConfig, every: Mapping
         "why": _why(row, own), "n": text.t("report.proposal.n", n=row["n"]) if row.get("n") else "",
         "cap": text.t("report.proposal.cap", cap=plain(row["cap"])) if row.get("cap") else "",
         "evidence": plain(row.get("evidence") or ""),
-        "href": f"{STAGES[stage]}.{text.lang}.html" if stage in every and stage in STAGES and own.linked else "",
+        "href": f"{STAGES[stage]}.{text.lang}.html" if stage in every and stage in STAGES and own.manner.linked else "",
         "approval": text.t("report.proposal.automatic" if by_itself else "report.proposal.people"),
         "open": not by_itself,
     }  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,12 @@ from salesloop.clean import plain
 from salesloop.messages import Text
 from salesloop.params import UnitConfig, load_unit
 from salesloop.report import foreign, names
-from salesloop.report.items import Items, paragraph
+from salesloop.report.items import Items, Manner, fitting, paragraph
 from salesloop.report.page import others, page, stage_name
 from salesloop.results import MIME, Results
+from salesloop.tables import MOST_ROWS
+
+LIMIT = 1_500_000
 
 
 @dataclass
@@ -32,9 +34,9 @@ class Section:
 
 def render_stage(
     notebook: Path | str, results_dir: Path | str, lang: str, config: UnitConfig | None = None, *,
-    hide_names: bool | None = None, linked: bool = True,
+    hide_names: bool | None = None, linked: bool = True, home: str = "",
 ) -> str:  # fmt: skip
-    """Return a stage's page.
+    """Return a stage's page, at most 1.5 MB.
 
     Parameters
     ----------
@@ -50,34 +52,30 @@ def render_stage(
         Whether reps' names are replaced by numbers; by default as the unit says.
     linked : bool, default True
         Whether the page stands in its report folder, so that links to other files lead somewhere.
+    home : str, optional
+        The address of the brief; beside the page by default.
     """
-    config = config or config_of(Path(results_dir))
-    values = stage_values(notebook, results_dir, lang, config, hide_names=hide_names, linked=linked)
-    return page("stage.html.j2", values.pop("text"), **values)
+    folder = Path(results_dir)
+    config = config or config_of(folder)
+    home = home or f"index.{lang}.html"
+    return fitting(
+        lambda manner: page("stage.html.j2", **stage_values(notebook, folder, config, manner), home=home),
+        manner_of(folder, lang, config, hide_names=hide_names, linked=linked), LIMIT,
+    )  # fmt: skip
 
 
-def stage_values(
-    notebook: Path | str,
-    results_dir: Path | str,
-    lang: str,
-    config: UnitConfig,
-    *,
-    hide_names: bool | None,
-    linked: bool,
-) -> dict[str, Any]:
+def stage_values(notebook: Path | str, folder: Path, config: UnitConfig, manner: Manner) -> dict[str, Any]:
     """Return everything a stage's template shows."""
-    cells = nbformat.read(notebook, as_version=4)
-    folder, stage = Path(results_dir), _stage(cells, Path(notebook))
-    results, text = Results.find(folder, stage), Text(lang, config.currency)
-    mask = mask_of(folder, text, config, hide_names)
-    items = Items(results, text, mask, linked) if results else None
-    sections, name = _sections(cells, stage, text, items), stage_name(stage, text)
+    cells, text = nbformat.read(notebook, as_version=4), manner.text
+    stage = _stage(cells, Path(notebook))
+    results = Results.find(folder, stage)
+    items = Items(results, manner) if results else None
+    sections, name = _sections(cells, stage, manner, items), stage_name(stage, text)
     return {
-        "text": text, "stage": stage, "name": name, "sections": sections, "lead": _lead(items), "linked": linked,
+        "text": text, "stage": stage, "name": name, "sections": sections, "lead": _lead(items), "linked": manner.linked,
         "title": next((section.title for section in sections if section.title), "") or name,
         "content": results.content if results else None, "unit": plain(config.name or config.unit),
-        "others": others(lang, Path(notebook).stem, config.languages), "home": f"index.{lang}.html",
-        "hidden": mask is not str,
+        "others": others(text.lang, Path(notebook).stem, config.languages), "hidden": manner.mask is not str,
     }  # fmt: skip
 
 
@@ -89,9 +87,11 @@ def config_of(folder: Path) -> UnitConfig:
     return load_unit(json.loads(file.read_text(encoding="utf-8"))["unit"])
 
 
-def mask_of(folder: Path, text: Text, config: UnitConfig, hide_names: bool | None) -> Callable[[str], str]:
+def manner_of(folder: Path, lang: str, config: UnitConfig, *, hide_names: bool | None, linked: bool) -> Manner:
+    """Return how pages of a results folder are drawn: the language, and whether names show."""
+    text = Text(lang, config.currency)
     hidden = not config.show_rep_names if hide_names is None else hide_names
-    return names.hider(names.people(folder), text) if hidden else str
+    return Manner(text, names.hider(names.people(folder), text) if hidden else str, linked)
 
 
 def _stage(cells: nbformat.NotebookNode, notebook: Path) -> str:
@@ -111,15 +111,15 @@ def _lead_index(ids: list[str]) -> int:
     return next((i for i, name in enumerate(ids) if name.endswith(".headline")), 0)
 
 
-def _sections(cells: nbformat.NotebookNode, stage: str, text: Text, items: Items | None) -> list[Section]:
+def _sections(cells: nbformat.NotebookNode, stage: str, manner: Manner, items: Items | None) -> list[Section]:
     made = [Section()]
     for cell in cells.cells:
         if cell.cell_type == "markdown":
-            prose, lang = _prose(cell, stage, text)
+            prose, lang = _prose(cell, stage, manner.text)
             title, body = _heading(prose)
             made.append(Section(foreign.prose(body), plain(title), lang))
         elif cell.cell_type == "code":
-            made[-1].items += [shown for output in cell.outputs if (shown := _shown(output, stage, text, items))]
+            made[-1].items += [shown for output in cell.outputs if (shown := _shown(output, stage, manner, items))]
             if cell.source.strip() and "injected-parameters" not in cell.metadata.get("tags", []):
                 made[-1].code.append(plain(cell.source))
     return [section for section in made if section.title or section.prose or section.items or section.code]
@@ -139,11 +139,12 @@ def _heading(prose: str) -> tuple[str, str]:
     return (first.lstrip("#").strip(), rest) if first.startswith("#") else ("", prose)
 
 
-def _shown(output: nbformat.NotebookNode, stage: str, text: Text, items: Items | None) -> dict | None:
+def _shown(output: nbformat.NotebookNode, stage: str, manner: Manner, items: Items | None) -> dict | None:
     mark = output.get("data", {}).get(MIME)
     if items is not None and isinstance(mark, dict) and mark.get("stage", stage) == items.stage:
         return _result(mark, items)
-    html = foreign.output(output, text.t("report.foreign_alt", page=stage_name(stage, text)))
+    alt = manner.text.t("report.foreign_alt", page=stage_name(stage, manner.text))
+    html = foreign.output(output, alt, most=foreign.MOST_HTML * manner.most // MOST_ROWS)
     return {"kind": "foreign", "html": html} if html else None
 
 

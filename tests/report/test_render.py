@@ -1,7 +1,9 @@
 """A stage's page: everything from saved results, in either language, nothing that acts or leaves the page."""
 
 import re
+from string import Formatter
 
+from salesloop.messages import catalogue
 from salesloop.report import render_stage
 from tests.report import sample
 
@@ -73,3 +75,22 @@ def test_code_is_folded(made):
     english = page(made)
     start = english.index("stage.figure(...)")
     assert english.rfind("<details", 0, start) > english.rfind("</details>", 0, start)
+
+
+def test_page_stays_under_its_limit_with_shorter_tables(made, monkeypatch):
+    sample.stage_results(made / "results", rows=500, name="x" * 250)
+    whole = page(made)
+    monkeypatch.setattr("salesloop.report.render.LIMIT", len(whole) - 1)
+    cut = page(made)
+    assert len(cut) < len(whole) and "The first 100 of 500 rows." in cut
+
+
+def test_catalogues_of_the_pages_agree():
+    english, chinese = ({key for key in catalogue(lang) if key.startswith("report.")} for lang in ("en", "zh"))
+    assert english == chinese and len(english) > 60
+    fields = [
+        {f for _, f, _, _ in Formatter().parse(catalogue(lang)[key]) if f}
+        for key in sorted(english)
+        for lang in ("en", "zh")
+    ]
+    assert fields[::2] == fields[1::2]
