@@ -160,7 +160,7 @@ class Book:
         ).sort_values("_row")  # fmt: skip
         over = found["to_on"].notna() & (found["on"] > found["to_on"])
         found.loc[over, ["team", "region", "manager"]] = None
-        found["rep"] = found["rep_id"].map(self.rep_names)
+        found["rep"] = found["rep_id"].map(self.rep_names).astype(object)
         return found[["rep", "team", "region", "manager"]].set_axis(owner_id.index)
 
     def credited(self, name: str, on: str, owner: str = "owner_id") -> pd.DataFrame:

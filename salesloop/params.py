@@ -189,7 +189,7 @@ _UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _map
 def read_yaml(file: Path) -> dict:
     """Return a YAML file's mapping, read safely; doubled keys and broken YAML are named with the file."""
     try:
-        found = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=_UniqueKeys)
+        found = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=_UniqueKeys)  # noqa: S506 - a safe loader
     except ParameterError as error:
         raise ParameterError(
             f"{file.name}: {error.thing}", found=error.found, allowed=error.allowed, next_step=error.next_step

@@ -135,7 +135,14 @@ class Stage:
             **self._write(table, frame.reset_index(drop=True), csv=False),
             "shown": False,
         }
-        spec = {"name": name, "plot": f"{self.name}.{name}", "table": table, "title": title, "alt": alt, "values": told}
+        spec: dict[str, Any] = {
+            "name": name,
+            "plot": f"{self.name}.{name}",
+            "table": table,
+            "title": title,
+            "alt": alt,
+            "values": told,
+        }
         self.content["figures"].append(spec)
         svg = draw(spec["plot"], frame, self.text)
         self._draft(f"{name}.{self.text.lang}.svg").write_text(svg, encoding="utf-8")

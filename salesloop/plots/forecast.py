@@ -23,7 +23,9 @@ def fan(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     x = pd.Series(range(len(table)), index=table.index)
     past, ahead = table["actual"].notna(), table["p50"].notna()
     bounds = {0.95: ("p2_5", "p97_5"), 0.8: ("p10", "p90"), 0.5: ("p25", "p75")}
-    bands = {share: (table.loc[ahead, a], table.loc[ahead, b]) for share, (a, b) in bounds.items() if table[a].notna().any()}
+    bands = {
+        share: (table.loc[ahead, a], table.loc[ahead, b]) for share, (a, b) in bounds.items() if table[a].notna().any()
+    }
     style.fan(ax, x[ahead], bands, table.loc[ahead, "p50"], text.t("forecast.label.median"))
     style.line(ax, x[past], table.loc[past, "actual"], text.t("forecast.label.actual"), style.TOTAL, name_at="start")
     style.month_axis(ax, table["period"], text)
@@ -65,9 +67,22 @@ def accuracy(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     ax = style.figure(narrow)
     if table.empty:
         return style.empty(ax, text.t("forecast.label.nothing"))
-    colors = dict(zip(["combined", "pipeline", "series", "seasonal_naive"], (style.BLUE, *style.SERIES[3:5], style.ORANGE), strict=True))
+    colors = dict(
+        zip(
+            ["combined", "pipeline", "series", "seasonal_naive"],
+            (style.BLUE, *style.SERIES[3:5], style.ORANGE),
+            strict=True,
+        )
+    )
     for method, rows in table.groupby("method", sort=False):
-        style.line(ax, rows["lead_months"], rows["wape"], text.word(method, "forecast"), colors.get(method, style.TOTAL), points=True)
+        style.line(
+            ax,
+            rows["lead_months"],
+            rows["wape"],
+            text.word(method, "forecast"),
+            colors.get(method, style.TOTAL),
+            points=True,
+        )
     ax.set_xticks(sorted(table["lead_months"].unique()))
     ax.set_xlabel(text.label("lead_months", "forecast"))
     style.value_axis(ax, text, "percent")

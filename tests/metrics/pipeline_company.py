@@ -34,7 +34,15 @@ def company(months=24, per_month=30, seed=5, start="2024-01", owners=6):
                     break
                 stage += 1
                 to = STAGES[stage] if stage < 3 else "won"
-                events.append({"opportunity_id": ident, "at": now, "from_stage": STAGES[stage - 1], "to_stage": to, "amount": np.nan})
+                events.append(
+                    {
+                        "opportunity_id": ident,
+                        "at": now,
+                        "from_stage": STAGES[stage - 1],
+                        "to_stage": to,
+                        "amount": np.nan,
+                    }
+                )
                 if to == "won":
                     row |= {"status": "won", "stage": "won", "closed_on": now}
                     break

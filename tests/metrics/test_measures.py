@@ -27,7 +27,14 @@ def book():
     members = pd.DataFrame({"rep_id": ["r1", "r2"], "team": ["A", "B"], "region": "N", "from_on": ["2026-01-01"] * 2})
     reps = pd.DataFrame({"rep_id": ["r1", "r2"], "name": ["Ann", "Bo"]})
     feedback = pd.DataFrame(
-        {"id": list("123"), "date": "2026-10-09", "respondent": "customer", "scale": "nps", "score": [10, 9, 3], "rep": "Ann"}
+        {
+            "id": list("123"),
+            "date": "2026-10-09",
+            "respondent": "customer",
+            "scale": "nps",
+            "score": [10, 9, 3],
+            "rep": "Ann",
+        }
     )
     tables = {"opportunities": deals, "memberships": members, "reps": reps, "feedback": feedback}
     return Book.from_tables(tables, period="2026-10")

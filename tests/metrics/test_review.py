@@ -66,7 +66,10 @@ def test_an_action_counts_the_deals_that_moved():
 
 
 def test_page_one_holds_every_kind_and_at_most_seven():
-    rows = [("x%d" % i, "forecast", "2026-09", "2026-10", f"team:{i}", "bookings", 9.0, 1.0, 2.0, "CNY", None) for i in range(9)]
+    rows = [
+        (f"x{i}", "forecast", "2026-09", "2026-10", f"team:{i}", "bookings", 9.0, 1.0, 2.0, "CNY", None)
+        for i in range(9)
+    ]
     moved = pd.DataFrame({"id": ["a1"], "done": [8], "of": [8]})
     table = graded(*rows, FORECAST, TARGET, WHATIF, ACTION, moved=moved).reset_index()
     shown = review.page_one(table)
@@ -76,7 +79,7 @@ def test_page_one_holds_every_kind_and_at_most_seven():
 
 
 def told(promised):
-    return graded(FORECAST[:6] + (promised,) + FORECAST[7:]).reset_index()
+    return graded((*FORECAST[:6], promised, *FORECAST[7:])).reset_index()
 
 
 def deals():

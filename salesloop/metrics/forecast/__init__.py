@@ -41,11 +41,19 @@ def draw(
     """
     staged = state_known != "dates"
     model = pipeline.fit(known, events, as_of=as_of, stages=stages, staged=staged)
-    return pipeline.simulate(model, known, events, as_of=as_of, horizon=HORIZON, n=n, seed=SEED, country=country, stages=stages)
+    return pipeline.simulate(
+        model, known, events, as_of=as_of, horizon=HORIZON, n=n, seed=SEED, country=country, stages=stages
+    )
 
 
 def draw_before(
-    known: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame, *, period: pd.Period, state_known: str, country: str
+    known: pd.DataFrame,
+    events: pd.DataFrame,
+    stages: pd.DataFrame,
+    *,
+    period: pd.Period,
+    state_known: str,
+    country: str,
 ) -> pipeline.Draws:
     """Return the draws as they stood a month earlier, for the bridge."""
     day = periods.end(period - 1)
@@ -53,7 +61,15 @@ def draw_before(
     return draw(then, past, stages, as_of=day, state_known=state_known, country=country)
 
 
-def tested(known: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame, *, period: pd.Period, state_known: str, country: str) -> pd.DataFrame:
+def tested(
+    known: pd.DataFrame,
+    events: pd.DataFrame,
+    stages: pd.DataFrame,
+    *,
+    period: pd.Period,
+    state_known: str,
+    country: str,
+) -> pd.DataFrame:
     """Return the back-test; where the past state is known by dates alone the pipeline takes no part in it."""
     errors = backtest.run(known, events, period=period, country=country, staged=state_known != "dates", stages=stages)
     return errors[errors["method"] != "pipeline"] if state_known == "dates" else errors
@@ -103,7 +119,13 @@ def backtest_scale(errors: pd.DataFrame) -> float:
 
 
 def past_probabilities(
-    known: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame, *, period: pd.Period, state_known: str, months_back: int = 3
+    known: pd.DataFrame,
+    events: pd.DataFrame,
+    stages: pd.DataFrame,
+    *,
+    period: pd.Period,
+    state_known: str,
+    months_back: int = 3,
 ) -> pd.DataFrame:
     """Return chances to be won within `months_back` months as stated then, with what came.
 

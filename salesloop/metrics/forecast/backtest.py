@@ -25,7 +25,9 @@ def as_known(deals: pd.DataFrame, events: pd.DataFrame, day: dt.date) -> tuple[p
     past = events[events["at"] < after]
     made = deals[(deals["created_at"] < after) | (deals["created_at"].isna() & (deals["closed_on"] < after))].copy()
     undone = made["status"].ne("open") & ~(made["closed_on"] < after)
-    last = past.sort_values("at", kind="stable").drop_duplicates("opportunity_id", keep="last").set_index("opportunity_id")
+    last = (
+        past.sort_values("at", kind="stable").drop_duplicates("opportunity_id", keep="last").set_index("opportunity_id")
+    )
     made.loc[undone, "status"] = "open"
     live = made["status"].eq("open")
     made.loc[live, "closed_on"] = pd.NaT
@@ -86,7 +88,9 @@ def _pipeline_rows(deals, events, actual, origin, country, staged, stages) -> li
     model = pipeline.fit(then, past, as_of=day, stages=stages, staged=staged)
     if model.kind == "none":
         return []
-    drawn = pipeline.simulate(model, then, past, as_of=day, horizon=LEADS, n=DRAWS, seed=origin.ordinal, country=country, stages=stages)
+    drawn = pipeline.simulate(
+        model, then, past, as_of=day, horizon=LEADS, n=DRAWS, seed=origin.ordinal, country=country, stages=stages
+    )
     total = drawn.total()
     rows = []
     for lead in range(1, LEADS + 1):
@@ -108,7 +112,9 @@ def with_combined(errors: pd.DataFrame, weights: dict[str, dict[str, float]]) ->
         share = weights.get(str(row["lead_months"]), {"pipeline": 1.0, "series": 0.0})
         mean = sum(share.get(name, 0.0) * parts.get(name, np.nan) for name in ("pipeline", "series"))
         factor = mean / row["forecast"] if row["forecast"] > 0 else 1.0
-        rows.append(row | {"method": "combined", "forecast": mean, **{q: row[q] * factor for q in ("p10", "p50", "p90")}})
+        rows.append(
+            row | {"method": "combined", "forecast": mean, **{q: row[q] * factor for q in ("p10", "p50", "p90")}}
+        )
     return pd.concat([errors, pd.DataFrame(rows, columns=COLUMNS)], ignore_index=True) if rows else errors
 
 

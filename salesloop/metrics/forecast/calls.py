@@ -17,8 +17,12 @@ def submitted(calls: pd.DataFrame) -> pd.DataFrame:
     Calls of a single category are summed as given where a person states no total. A call without a date, an amount or
     a calendar month is left out; `dropped` counts them.
     """
-    usable = calls[calls["said_at"].notna() & calls["amount"].notna() & calls["period"].astype(str).str.fullmatch(r"\d{4}-\d{2}")]
-    made = usable.assign(period=pd.PeriodIndex(usable["period"].astype(str), freq="M") if len(usable) else pd.PeriodIndex([], freq="M"))
+    usable = calls[
+        calls["said_at"].notna() & calls["amount"].notna() & calls["period"].astype(str).str.fullmatch(r"\d{4}-\d{2}")
+    ]
+    made = usable.assign(
+        period=pd.PeriodIndex(usable["period"].astype(str), freq="M") if len(usable) else pd.PeriodIndex([], freq="M")
+    )
     said = made["said_at"].dt.to_period("M") if len(made) else made["period"]
     made["lead_months"] = [(p - s).n for p, s in zip(made["period"], said, strict=True)]
     made = made[made["lead_months"] >= 0].sort_values("said_at", kind="stable")
@@ -31,7 +35,9 @@ def submitted(calls: pd.DataFrame) -> pd.DataFrame:
 
 def dropped(calls: pd.DataFrame) -> int:
     """Return how many calls lack a date, an amount or a calendar month."""
-    whole = calls["said_at"].notna() & calls["amount"].notna() & calls["period"].astype(str).str.fullmatch(r"\d{4}-\d{2}")
+    whole = (
+        calls["said_at"].notna() & calls["amount"].notna() & calls["period"].astype(str).str.fullmatch(r"\d{4}-\d{2}")
+    )
     return int((~whole).sum())
 
 
@@ -87,5 +93,7 @@ def _resampled(gain: np.ndarray, actual: np.ndarray, seed: int) -> tuple[float, 
         return float("nan"), float("nan")
     pick = np.random.default_rng(seed).integers(0, len(gain), (_RESAMPLES, len(gain)))
     total = actual[pick].sum(axis=1)
-    low, high = np.nanquantile(np.where(total > 0, gain[pick].sum(axis=1) / np.maximum(total, 1e-9), np.nan), (0.1, 0.9))
+    low, high = np.nanquantile(
+        np.where(total > 0, gain[pick].sum(axis=1) / np.maximum(total, 1e-9), np.nan), (0.1, 0.9)
+    )
     return float(low), float(high)

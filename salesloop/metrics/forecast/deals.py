@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -23,21 +25,25 @@ def leak_guard(deals: pd.DataFrame) -> pd.DataFrame:
     --------
     >>> leak_guard(pd.DataFrame({"status": ["won", "lost", "open"], "loss_reason": [None, "price", None],
     ...                          "decision": ["a", "b", None]}))["column"].tolist()
-    ['decision']
+    ['decision', 'loss_reason']
     """
     closed = deals["status"].isin(["won", "lost", "void"])
     rows = []
     if closed.any() and (~closed).any():
         for column in deals.columns.difference(["status", "closed_on"], sort=True):
             filled = deals[column].notna()
-            rows.append({"column": column, "filled_closed": filled[closed].mean(), "filled_open": filled[~closed].mean()})
+            rows.append(
+                {"column": column, "filled_closed": filled[closed].mean(), "filled_open": filled[~closed].mean()}
+            )
     made = pd.DataFrame(rows, columns=["column", "filled_closed", "filled_open"])
     return made[made["filled_closed"] - made["filled_open"] >= _AFTER_SHARE].reset_index(drop=True)
 
 
 def without(deals: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """Return deals with the values of leaking columns taken out."""
-    return deals.assign(**{column: None for column in columns if column not in ("amount", "created_at", "stage", "owner_id")})
+    return deals.assign(
+        **{column: None for column in columns if column not in ("amount", "created_at", "stage", "owner_id")}
+    )
 
 
 def probabilities(drawn: Draws, deals: pd.DataFrame) -> pd.DataFrame:
@@ -57,7 +63,9 @@ def probabilities(drawn: Draws, deals: pd.DataFrame) -> pd.DataFrame:
     made["expected"] = p * made["amount"].astype(float)
     made["swing"] = made["amount"].astype(float) * np.sqrt((p * (1 - p)).clip(lower=0))
     made["rep"] = made["opportunity_id"].map(info["rep"].to_dict() if "rep" in info else {})
-    made["typed"] = made["opportunity_id"].map(info["probability"].to_dict() if "probability" in info else {}).astype(float)
+    made["typed"] = (
+        made["opportunity_id"].map(info["probability"].to_dict() if "probability" in info else {}).astype(float)
+    )
     return made.sort_values(["expected", "opportunity_id"], ascending=[False, True]).reset_index(drop=True)
 
 
@@ -72,7 +80,7 @@ def movers(table: pd.DataFrame) -> pd.DataFrame:
     """
     best = table.sort_values(["swing", "opportunity_id"], ascending=[False, True]).head(_MOST).reset_index(drop=True)
     usual, old = table["amount"].median(), table["age_days"].quantile(0.75) if len(table) else np.nan
-    why = np.select(
+    why: Any = np.select(
         [best["p_win_in_period"] >= 0.5, best["amount"] >= 3 * usual, best["age_days"] > old], ["near", "large", "late"], "undecided"
     ) if len(best) else []  # fmt: skip
     return best.assign(why=why)
@@ -95,7 +103,10 @@ def reliability(p: np.ndarray, won: np.ndarray) -> pd.DataFrame:
         return pd.DataFrame(columns=["bin", "n", "stated", "observed"])
     order = np.argsort(p, kind="stable")
     bins = np.array_split(order, min(5, len(p)))
-    rows = [{"bin": i + 1, "n": len(b), "stated": float(p[b].mean()), "observed": float(won[b].mean())} for i, b in enumerate(bins)]
+    rows = [
+        {"bin": i + 1, "n": len(b), "stated": float(p[b].mean()), "observed": float(won[b].mean())}
+        for i, b in enumerate(bins)
+    ]
     return pd.DataFrame(rows)
 
 

@@ -36,7 +36,13 @@ class Outlook:
 
 
 def join(
-    drawn: Draws, history: pd.Series, weights: dict[str, dict[str, float]], *, shares: np.ndarray, scale: float = 1.0, seed: int = 1
+    drawn: Draws,
+    history: pd.Series,
+    weights: dict[str, dict[str, float]],
+    *,
+    shares: np.ndarray,
+    scale: float = 1.0,
+    seed: int = 1,
 ) -> Outlook:
     """Move the pipeline's draws to the weighted mean of pipeline and series, and widen or narrow them.
 
@@ -61,12 +67,18 @@ def join(
         Every level adds up in every draw, because all are sums of the same amounts by owner.
     """
     horizon = len(drawn.months)
-    told = series.entrants(history.to_numpy()[None], horizon)["average"][0] if len(history) else np.full(horizon, np.nan)
+    told = (
+        series.entrants(history.to_numpy()[None], horizon)["average"][0] if len(history) else np.full(horizon, np.nan)
+    )
     has_pipeline = drawn.total().any()
     if not has_pipeline and not len(history):
         return Outlook(drawn, "none", _weight_table(horizon, {}))
     if not has_pipeline:
-        return Outlook(_series_only(drawn, history, told, shares, seed), "series", _weight_table(horizon, {"1": {"pipeline": 0.0, "series": 1.0}}))
+        return Outlook(
+            _series_only(drawn, history, told, shares, seed),
+            "series",
+            _weight_table(horizon, {"1": {"pipeline": 0.0, "series": 1.0}}),
+        )
     used = _weight_table(horizon, weights if len(history) >= 3 else {"1": {"pipeline": 1.0, "series": 0.0}})
     return Outlook(_moved(drawn, told, used, scale), "combined" if (used["series"] > 0).any() else "pipeline", used)
 
@@ -74,7 +86,9 @@ def join(
 def owner_shares(deals: pd.DataFrame, owners: list[str], last: pd.Period) -> np.ndarray:
     """Return each owner's share of the bookings of the last twelve months; equal ones where there are none."""
     won = deals[(deals["status"] == "won") & (deals["closed_on"].dt.to_period("M") > last - 12)]
-    sums = won.groupby(won["owner_id"].fillna(NOBODY).astype(str))["amount"].sum().reindex(owners).fillna(0.0).to_numpy()
+    sums = (
+        won.groupby(won["owner_id"].fillna(NOBODY).astype(str))["amount"].sum().reindex(owners).fillna(0.0).to_numpy()
+    )
     return sums / sums.sum() if sums.sum() > 0 else np.full(len(owners), 1 / max(len(owners), 1))
 
 
@@ -112,7 +126,11 @@ def _series_only(drawn: Draws, history: pd.Series, told: np.ndarray, shares: np.
 def _past_ratios(values: np.ndarray) -> np.ndarray:
     """Return actual over forecast one month ahead in the past; a wide guess under 4 errors."""
     past = series.rolling(values[None], 1, origins=24)
-    ratio = [float(came[0, 0] / told["average"][0, 0]) for _, told, came in past if told["average"][0, 0] > 0 and np.isfinite(came[0, 0])]
+    ratio = [
+        float(came[0, 0] / told["average"][0, 0])
+        for _, told, came in past
+        if told["average"][0, 0] > 0 and np.isfinite(came[0, 0])
+    ]
     return np.clip(np.array(ratio), 0.0, 5.0) if len(ratio) >= 4 else np.array([0.3, 0.6, 0.8, 1.0, 1.0, 1.2, 1.5, 2.0])
 
 

@@ -73,9 +73,14 @@ def method_weights(errors: pd.DataFrame, prior: Mapping[str, Mapping[str, float]
     for lead in sorted({int(key) for key in prior} | set(errors["lead_months"].astype(int))):
         start = dict(prior.get(str(lead), dict.fromkeys(methods, 1 / len(methods))))
         seen = errors[errors["lead_months"] == lead]
-        found, months = inverse_error(seen, methods), int(seen.groupby("method").size().reindex(methods).min()) if len(seen) else 0
+        found, months = (
+            inverse_error(seen, methods),
+            int(seen.groupby("method").size().reindex(methods).min()) if len(seen) else 0,
+        )
         share = months / (months + WEIGHT_PRIOR) if found else 0.0
-        made[str(lead)] = {m: round((1 - share) * start.get(m, 0.0) + share * (found or start).get(m, 0.0), 4) for m in methods}
+        made[str(lead)] = {
+            m: round((1 - share) * start.get(m, 0.0) + share * (found or start).get(m, 0.0), 4) for m in methods
+        }
         n = max(n, months if found else 0)
     return Learned(made, "forecast.reason.weights" if n else "forecast.reason.weights_backtest", n, "forecast.accuracy")
 
@@ -149,7 +154,12 @@ def interval_scale(errors: pd.DataFrame, old: float | None, backtest: float) -> 
     """
     scaled = scaled_errors(errors).iloc[-SCALE_LAST:]
     if len(scaled) < SCALE_LEAST:
-        return Learned(round(old if old is not None else backtest, 4), "forecast.reason.scale_few", len(scaled), "forecast.accuracy")
+        return Learned(
+            round(old if old is not None else backtest, 4),
+            "forecast.reason.scale_few",
+            len(scaled),
+            "forecast.accuracy",
+        )
     new = float(np.quantile(scaled, min(0.8 * (1 + 1 / len(scaled)), 1.0)))
     base = old if old is not None else backtest
     new = min(max(new, base * (1 - SCALE_CAP)), base * (1 + SCALE_CAP))

@@ -19,7 +19,15 @@ DEALS = {"age_days": "days", "amount": "money", "p_win": "percent", "p_win_in_pe
 DEALS_SHOWN = ("opportunity_id", "rep", "stage", "age_days", "amount", "p_win_in_period", "p_win", "typed", "expected")
 MOVERS_SHOWN = ("opportunity_id", "rep", "stage", "amount", "p_win_in_period", "expected", "why")
 BRIDGE = {"line": "word", "amount": "money"}
-CALLS = {"n": "count", "wape": "percent", "bias": "percent", "factor": "ratio", "fva": "points", "low": "points", "high": "points"}
+CALLS = {
+    "n": "count",
+    "wape": "percent",
+    "bias": "percent",
+    "factor": "ratio",
+    "fva": "points",
+    "low": "points",
+    "high": "points",
+}
 BIG_SHARE = 0.25
 FEW_MONTHS, SEASON_MONTHS = 3, 24
 
@@ -66,7 +74,10 @@ def weighting(weights: pd.DataFrame, errors: pd.DataFrame, *, learned: bool, sta
     if kind == "none":
         return "forecast.weights_series", {}
     reason = "learned" if learned else "dates" if state_known == "dates" else "backtest" if n else "start"
-    return f"forecast.weights_{reason}", {"share": share, "n": int((errors["lead_months"] == 1)[errors["method"] == "pipeline"].sum()) if n else 0}
+    return f"forecast.weights_{reason}", {
+        "share": share,
+        "n": int((errors["lead_months"] == 1)[errors["method"] == "pipeline"].sum()) if n else 0,
+    }
 
 
 def leaks(found: pd.DataFrame) -> Sentence:
@@ -83,7 +94,12 @@ def bridge(table: pd.DataFrame) -> Sentence:
     lines = table.set_index("line")["amount"]
     moves = lines.drop(["start", "end"])
     largest = moves.abs().idxmax()
-    return "forecast.bridge", {"start": lines["start"], "end": lines["end"], "line": f"line_{largest}", "amount": moves[largest]}
+    return "forecast.bridge", {
+        "start": lines["start"],
+        "end": lines["end"],
+        "line": f"line_{largest}",
+        "amount": moves[largest],
+    }
 
 
 def accuracy(table: pd.DataFrame) -> Sentence:
@@ -93,7 +109,11 @@ def accuracy(table: pd.DataFrame) -> Sentence:
     if best is None or "seasonal_naive" not in lead.index:
         return "forecast.accuracy_none", {}
     few = "_few" if lead["n"][best] < rules.SCALE_LEAST else ""
-    return f"forecast.accuracy{few}", {"wape": lead["wape"][best], "naive": lead["wape"]["seasonal_naive"], "n": int(lead["n"][best])}
+    return f"forecast.accuracy{few}", {
+        "wape": lead["wape"][best],
+        "naive": lead["wape"]["seasonal_naive"],
+        "n": int(lead["n"][best]),
+    }
 
 
 def reliability(told: pd.DataFrame) -> Sentence:

@@ -131,7 +131,9 @@ def renewals(deals: pd.DataFrame, *, as_of: dt.date, months: pd.PeriodIndex) -> 
         return none
     lags = _lag_rates(again, wins, last)
     won = wins["closed_on"].dt.to_period("M").value_counts()
-    rate = np.array([sum(lags[lag] * won.get(month - lag, 0) for lag in range(1, _LONGEST_LAG + 1)) for month in months])
+    rate = np.array(
+        [sum(lags[lag] * won.get(month - lag, 0) for lag in range(1, _LONGEST_LAG + 1)) for month in months]
+    )
     noise = np.full(len(months), 1.0 / np.sqrt(len(again)))
     return Arrivals(rate, noise, recent)
 
@@ -143,7 +145,11 @@ def _lag_rates(again: pd.DataFrame, wins: pd.DataFrame, last: pd.Period) -> dict
     )
     pairs = pairs[(pairs["closed_on"] < pairs["created_at"]) & (pairs["opportunity_id"] != pairs["opportunity_id_won"])]
     pairs = pairs.sort_values(["opportunity_id", "closed_on"]).drop_duplicates("opportunity_id", keep="last")
-    gap = (pairs["created_at"].dt.year - pairs["closed_on"].dt.year) * 12 + pairs["created_at"].dt.month - pairs["closed_on"].dt.month
+    gap = (
+        (pairs["created_at"].dt.year - pairs["closed_on"].dt.year) * 12
+        + pairs["created_at"].dt.month
+        - pairs["closed_on"].dt.month
+    )
     seen = gap.clip(lower=1).value_counts()
     old = (last.year - wins["closed_on"].dt.year) * 12 + last.month - wins["closed_on"].dt.month
     return {lag: float(seen.get(lag, 0)) / max(int((old >= lag).sum()), 1) for lag in range(1, _LONGEST_LAG + 1)}

@@ -105,7 +105,9 @@ def fit(
     names = _stage_order(moves)
     lived = exposures(moves, as_of=as_of)
     levels = _levels(deals, moves) if kind == "multistate" else {}
-    features = codes(deals, levels).set_index(deals["opportunity_id"]).reindex(lived["opportunity_id"]).reset_index(drop=True)
+    features = (
+        codes(deals, levels).set_index(deals["opportunity_id"]).reindex(lived["opportunity_id"]).reset_index(drop=True)
+    )
     cells = _cells(lived, features, names)
     sizes = {name: len(found) for name, found in levels.items()}
     return Model(
@@ -150,7 +152,9 @@ def _levels(deals: pd.DataFrame, moves: pd.DataFrame) -> dict[str, list[str]]:
 
 def codes(deals: pd.DataFrame, levels: dict[str, list[str]]) -> pd.DataFrame:
     """Return integer codes of the features, -1 for a level that the model does not know."""
-    made = {name: pd.Categorical(deals[name].astype(str), found).codes.astype(np.int64) for name, found in levels.items()}
+    made = {
+        name: pd.Categorical(deals[name].astype(str), found).codes.astype(np.int64) for name, found in levels.items()
+    }
     return pd.DataFrame(made, index=deals.index)
 
 
@@ -173,15 +177,21 @@ def _cells(lived: pd.DataFrame, features: pd.DataFrame, names: list[str]) -> pd.
 
 def _fit_leave(cells: pd.DataFrame, n_stages: int, sizes: dict[str, int]) -> np.ndarray:
     """Fit the hazard of leaving: intercept, stage, stage x band, time, features."""
-    design = np.hstack([_base(cells, n_stages), logistic.one_hot(cells, {"time": _TIMES}), logistic.one_hot(cells, sizes)])
-    return logistic.ridge_logit(design, cells["left"].to_numpy(float), cells["total"].to_numpy(float), _penalty(design, n_stages))
+    design = np.hstack(
+        [_base(cells, n_stages), logistic.one_hot(cells, {"time": _TIMES}), logistic.one_hot(cells, sizes)]
+    )
+    return logistic.ridge_logit(
+        design, cells["left"].to_numpy(float), cells["total"].to_numpy(float), _penalty(design, n_stages)
+    )
 
 
 def _fit_lost(cells: pd.DataFrame, n_stages: int, sizes: dict[str, int]) -> np.ndarray:
     """Fit the share lost among those that leave: intercept, stage, stage x band, features."""
     gone = cells[cells["left"] > 0]
     design = np.hstack([_base(gone, n_stages), logistic.one_hot(gone, sizes)])
-    return logistic.ridge_logit(design, gone["lost"].to_numpy(float), gone["left"].to_numpy(float), _penalty(design, n_stages))
+    return logistic.ridge_logit(
+        design, gone["lost"].to_numpy(float), gone["left"].to_numpy(float), _penalty(design, n_stages)
+    )
 
 
 def _base(cells: pd.DataFrame, n_stages: int) -> np.ndarray:

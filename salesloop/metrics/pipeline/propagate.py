@@ -118,7 +118,9 @@ def _aged(mass: np.ndarray) -> np.ndarray:
 def _shifts(model: Model, deals: pd.DataFrame, change: Change | None) -> tuple[np.ndarray, np.ndarray]:
     speed, odds = np.zeros((len(deals), len(model.stages))), np.zeros((len(deals), len(model.stages)))
     if change is not None:
-        inside = change.applies(deals)[:, None] & np.array([change.stage in (None, name) for name in model.stages])[None]
+        inside = (
+            change.applies(deals)[:, None] & np.array([change.stage in (None, name) for name in model.stages])[None]
+        )
         speed, odds = speed + np.log(change.speed) * inside, odds + np.log(change.conversion) * inside
     return speed, odds
 
@@ -130,7 +132,11 @@ def standing(model: Model, stage: pd.Series, age: np.ndarray) -> np.ndarray:
     """
     place = {name: i for i, name in enumerate(model.stages)}
     mass = np.zeros((len(stage), len(model.stages), TOP_AGE))
-    begin = model.start[:-2] / model.start[:-2].sum() if model.start[:-2].sum() > 0 else np.full(len(model.stages), 1 / len(model.stages))
+    begin = (
+        model.start[:-2] / model.start[:-2].sum()
+        if model.start[:-2].sum() > 0
+        else np.full(len(model.stages), 1 / len(model.stages))
+    )
     at = np.clip(age, 1, TOP_AGE).astype(int) - 1
     for row, name in enumerate(stage if model.staged else ["open"] * len(stage)):
         if name in place:

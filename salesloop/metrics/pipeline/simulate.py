@@ -106,7 +106,9 @@ def simulate(
     seeds = np.random.SeedSequence(seed).spawn(len(PARTS))
     told = _open_table(deals[:0], months)
     if model.kind != "none":
-        told = _existing(model, deals, events, amount[0], owners, as_of, months, np.random.default_rng(seeds[0]), change, stages)
+        told = _existing(
+            model, deals, events, amount[0], owners, as_of, months, np.random.default_rng(seeds[0]), change, stages
+        )
         renewing = (deals["type"] == "renewal").to_numpy()
         fresh = coming.new_business(deals[~renewing], as_of=as_of, months=months, country=country)
         again = coming.renewals(deals, as_of=as_of, months=months)

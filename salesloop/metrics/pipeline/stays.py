@@ -40,7 +40,7 @@ def visits(deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, staged:
     ...     "created_at": pd.to_datetime(["2026-01-02"]), "closed_on": pd.to_datetime(["2026-02-20"])})
     >>> events = pd.DataFrame(columns=["opportunity_id", "at", "from_stage", "to_stage"])
     >>> visits(deals, events, as_of=dt.date(2026, 2, 28))[["step", "state"]].values.tolist()
-    [[97224, 'open'], [97230, 'won']]
+    [[97248, 'open'], [97254, 'won']]
     """
     last = last_step(as_of)
     deals = deals[deals["created_at"].notna() & (step_of(deals["created_at"]) <= last)]
@@ -67,7 +67,9 @@ def _begun(deals: pd.DataFrame, events: pd.DataFrame, staged: bool) -> pd.DataFr
 
 
 def _moved(deals: pd.DataFrame, events: pd.DataFrame, staged: bool) -> pd.DataFrame:
-    events = events[events["opportunity_id"].isin(deals["opportunity_id"]) & events["at"].notna()] if staged else events[:0]
+    events = (
+        events[events["opportunity_id"].isin(deals["opportunity_id"]) & events["at"].notna()] if staged else events[:0]
+    )
     return pd.DataFrame({"opportunity_id": events["opportunity_id"], "step": step_of(events["at"]), "at": events["at"],
                          "state": events["to_stage"], "order": 1})  # fmt: skip
 

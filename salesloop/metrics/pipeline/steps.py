@@ -21,7 +21,7 @@ def step_of(days: pd.Series) -> np.ndarray:
     Examples
     --------
     >>> step_of(pd.Series(pd.to_datetime(["2026-10-01", "2026-10-08", "2026-10-31", "2026-11-01", None]))).tolist()
-    [97260, 97260, 97263, 97264, -1]
+    [97284, 97284, 97287, 97288, -1]
     """
     day = pd.to_datetime(pd.Series(days)).reset_index(drop=True)
     month = day.dt.year * 12 + day.dt.month - 1
@@ -36,7 +36,7 @@ def last_step(as_of: dt.date) -> int:
     --------
     >>> import datetime as dt
     >>> last_step(dt.date(2026, 10, 31)) - last_step(dt.date(2026, 10, 8)), last_step(dt.date(2026, 10, 14))
-    (3, 97260)
+    (3, 97284)
     """
     after = pd.Series([pd.Timestamp(as_of) + pd.Timedelta(days=1)])
     return int(step_of(after)[0]) - 1
@@ -57,7 +57,7 @@ def timing(step: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> timing(np.array([97260, 97264, 97275])).tolist()
+    >>> timing(np.array([97284, 97288, 97299])).tolist()
     [0, 0, 7]
     """
     place, month = step % PER_MONTH, (step // PER_MONTH) % 12

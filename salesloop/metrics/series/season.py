@@ -65,7 +65,9 @@ def _shrunk(ratio: np.ndarray, period: int) -> np.ndarray:
     cells = [ratio[:, place == p] for p in range(period)]
     mean = np.stack([np.nanmean(cell, axis=1) for cell in cells], axis=1)
     count = np.stack([np.isfinite(cell).sum(axis=1) for cell in cells], axis=1)
-    spread = np.stack([np.nansum((cell - m[:, None]) ** 2, axis=1) for cell, m in zip(cells, mean.T, strict=True)], axis=1)
+    spread = np.stack(
+        [np.nansum((cell - m[:, None]) ** 2, axis=1) for cell, m in zip(cells, mean.T, strict=True)], axis=1
+    )
     free = np.maximum((count - 1).sum(axis=1), 0)
     mean = mean / np.nanmean(mean, axis=1, keepdims=True)
     within = np.where(free > 0, spread.sum(axis=1) / np.maximum(free, 1), np.nan)
