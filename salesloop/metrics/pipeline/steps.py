@@ -57,7 +57,7 @@ def timing(step: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> timing(np.array([97284, 97288, 97299])).tolist()
+    >>> timing(np.array([97284, 97288, 97295])).tolist()
     [0, 0, 7]
     """
     place, month = step % PER_MONTH, (step // PER_MONTH) % 12
