@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -80,6 +81,26 @@ def _targets(stage: Stage, config: UnitConfig) -> list[rules.Change]:
 def proposal_file(unit: str, period: pd.Period | str) -> Path:
     """Return where a period's proposal is kept: beside the parameters, so that `make clean` leaves it."""
     return paths.params(unit) / "proposals" / f"{period}.yml"
+
+
+def latest_proposal(unit: str) -> str:
+    """Return the last month that has a proposal."""
+    found = sorted(file.stem for file in proposal_file(unit, "x").parent.glob("????-??.yml"))
+    if not found:
+        raise ParameterError(f"proposals of unit {unit!r}", found="none", next_step=f"make report UNIT={unit}")
+    return found[-1]
+
+
+def approval_day(unit: str, period: pd.Period | str, today: dt.date) -> dt.date:
+    """Return the day an approval is dated.
+
+    It is today, but where the month it is for has not been run yet, at the latest the last day that counts for that
+    month: months of the past can be gone through one by one.
+    """
+    following, config = periods.parse_period(period) + 1, load_unit(unit)
+    if (paths.reports(unit, str(following)) / "manifest.json").is_file():
+        return today
+    return min(today, periods.known_until(following, config.close_lag_days, config.country))
 
 
 def close(unit: str, period: pd.Period | str, folder: Path, *, when: str) -> int:

@@ -1,0 +1,128 @@
+"""What `import` and `init` do: read, ask or store, and tell what became of every row."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from salesloop import paths, units
+from salesloop.errors import ParameterError
+from salesloop.params import UnitConfig, load_unit
+
+Say = Callable[[str], None]
+_MOST_NOTES = 8
+
+
+def bring_in(unit: str, data: Path, *, as_of: dt.date | None = None, say: Say = print) -> None:
+    """Read files and store them; the unit is made where there is none, and its mapping drafted where none is known.
+
+    Parameters
+    ----------
+    unit : str
+        The business unit.
+    data : path
+        A file, a folder or a mapping that names files.
+    as_of : date, optional
+        The day of the export.
+
+    Raises
+    ------
+    DataError
+        Nothing can be read, or a doubt that changes a number is open: the questions, and the file to answer them in.
+    """
+    from salesloop import sources, store
+
+    _there(data)
+    new = not units.exists(unit)
+    config = _config(unit, data)
+    landing = sources.load([data], config, as_of=as_of)
+    if new:
+        say(f"unit {unit}: new; look at {_shown(paths.params(unit) / 'unit.yml')} ({_home(config)})")
+    _tell(landing, say)
+    summary = store.land(unit, landing, as_of=as_of)
+    for line in summary.lines():
+        say(line)
+    units.first_period(unit, store.latest(unit))
+    say(f"data from {store.first(unit)} to {store.cut_off(unit)}; next: make report UNIT={unit}")
+
+
+def compare(unit: str, data: Path, *, as_of: dt.date | None = None, say: Say = print) -> None:
+    """Say what files hold that differs from what is stored; nothing is changed."""
+    from salesloop import sources, store
+
+    _there(data)
+    found = store.compare(unit, sources.load([data], load_unit(unit), as_of=as_of))
+    for (table, change), rows in found.groupby(["table", "change"], sort=True):
+        say(f"{table}: {len(rows)} {change}")
+        for row in rows.head(20).itertuples():
+            say(f"  {row.key}" + (f": {row.columns}" if row.columns else ""))
+    if found.empty:
+        say("nothing differs from what is stored")
+
+
+def start(unit: str, data: Path | None, *, say: Say = print) -> None:
+    """Make a unit; with files, draft their mapping with its guesses, samples and doubts."""
+    if data is not None:
+        _there(data)
+    config = _config(unit, data)
+    say(f"unit {unit}: {_shown(paths.params(unit) / 'unit.yml')} ({_home(config)})")
+    say(f"plan files to fill in: {_shown(paths.plan(unit))}")
+    if data is not None:
+        from salesloop import sources
+
+        draft = sources.draft([data], config)
+        file = draft.save(paths.params(unit) / "mapping.yml")
+        for line in draft.lines():
+            say(line)
+        say(f"mapping drafted: {_shown(file)}; next: look at it, then make import UNIT={unit} DATA={data}")
+
+
+def _there(data: Path) -> None:
+    if not data.exists():
+        raise ParameterError(
+            f"DATA {data.name!r}", found="no such file or folder", allowed="a file, a folder or a mapping"
+        )
+
+
+def _config(unit: str, data: Path | None) -> UnitConfig:
+    """Return a unit's configuration; a new unit takes the currency that its data show most."""
+    if not units.exists(unit):
+        currency = None
+        if data is not None:
+            from salesloop import sources
+
+            currency = sources.currency_of([data])
+        units.create(unit, currency=currency)
+    return load_unit(unit)
+
+
+def _home(config: UnitConfig) -> str:
+    return f"currency {config.currency}, working days of {config.country}, time zone {config.time_zone}"
+
+
+def _shown(file: Path) -> str:
+    return os.path.relpath(file, Path.cwd())
+
+
+def _tell(landing, say: Say) -> None:
+    """Print each file's rows, what was detected or repaired, and what was assumed."""
+    for file in landing.files:
+        name = f"{file.file} [{file.sheet}]" if file.sheet else file.file
+        if file.table is None:
+            say(f"{name}: set aside, no known table ({file.read} rows)")
+            continue
+        say(
+            f"{name}: {file.table} ({file.profile}, {file.encoding}): read {file.read} = kept {file.kept} + rejected {file.rejected}"
+        )
+        for rule, n in sorted(Counter(file.by_rule).items()):
+            say(f"  {rule}: {n}")
+        notes = [note for note in file.notes if note]
+        for note in notes[:_MOST_NOTES]:
+            say(f"  {note}")
+        if len(notes) > _MOST_NOTES:
+            say(f"  and {len(notes) - _MOST_NOTES} notes more, kept with the import")
+    for assumption in landing.assumptions:
+        say(f"assumed: {assumption}")

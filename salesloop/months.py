@@ -1,0 +1,140 @@
+"""Bring a unit's months to their reports, one after the other: data in, books frozen, stages run, the loop closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from salesloop import paths, periods
+from salesloop.errors import ParameterError
+from salesloop.params import load_unit
+
+DEMO = "demo"
+Say = Callable[[str], None]
+
+
+def report(unit: str, period: str = "latest", *, say: Say = print):
+    """Report a month of a unit, and of the demo the earlier months that its page one needs.
+
+    Parameters
+    ----------
+    unit : str
+        The business unit.
+    period : str
+        A month, or ``"latest"``.
+    say : callable
+        What progress is told to.
+
+    Returns
+    -------
+    RunSummary
+        Of the month asked for; the first failing month ends the sequence.
+    """
+    load_unit(unit)
+    month = resolve(unit, period)
+    summary = None
+    for due in [*_earlier(unit, month), month]:
+        summary = _one(unit, due, say)
+        if summary.exit_code:
+            break
+    return summary
+
+
+def loop(unit: str, start: str, end: str, *, say: Say = print):
+    """Report several months of a unit, oldest first, and return the last one's summary."""
+    load_unit(unit)
+    first, last = periods.parse_period(start), periods.parse_period(end)
+    if last < first:
+        raise ParameterError("END", found=f"{last}, before START {first}", allowed="a month not before START")
+    summary = None
+    for due in pd.period_range(first, last, freq="M"):
+        summary = _one(unit, due, say)
+        if summary.exit_code:
+            break
+    return summary
+
+
+def checkin(unit: str, as_of: str, *, say: Say = print):
+    """Run the execution stage inside a month as of a day and return its summary."""
+    import datetime as dt
+
+    from salesloop import run
+
+    load_unit(unit)
+    try:
+        day = dt.date.fromisoformat(as_of)
+    except ValueError:
+        raise ParameterError("AS_OF", found=repr(as_of[:20]), allowed="a day such as 2026-10-14") from None
+    month = pd.Period(day, "M")
+    if unit == DEMO:
+        _demo_until(month - 1, say)
+    _plans_in(unit)
+    return run.report(unit, str(month), as_of=day, out=say)
+
+
+def resolve(unit: str, period: str) -> pd.Period:
+    """Return the month that a text names for a unit; one outside its data is refused with what exists."""
+    if unit == DEMO:
+        from salesloop.demo import driver
+
+        first, last = driver.first_period(), driver.last_period()
+    else:
+        from salesloop import store
+
+        if not paths.store(unit).is_file():
+            raise ParameterError(
+                f"data of unit {unit!r}", found="none", next_step=f"make import UNIT={unit} DATA=folder"
+            )
+        first, last = store.first(unit), store.latest(unit)
+    if period in ("latest", "", None):
+        return last
+    month = periods.parse_period(period)
+    if not first <= month <= last:
+        raise ParameterError(f"period {month} of unit {unit!r}", found="outside the data", allowed=f"{first} to {last}")
+    return month
+
+
+def published(unit: str, month: pd.Period) -> bool:
+    """Return whether a month's report stands, whole."""
+    return (paths.reports(unit, str(month)) / "manifest.json").is_file()
+
+
+def _earlier(unit: str, month: pd.Period) -> list[pd.Period]:
+    """Return the demo's months before `month` that are still to be run: what page one grades was promised in them."""
+    if unit != DEMO:
+        return []
+    from salesloop.demo import driver
+
+    return [due for due in pd.period_range(driver.loop_start(), month - 1, freq="M") if not published(unit, due)]
+
+
+def _one(unit: str, month: pd.Period, say: Say):
+    from salesloop import run
+
+    if unit == DEMO:
+        _demo_until(month, say)
+    _plans_in(unit)
+    return run.report(unit, str(month), out=say)
+
+
+def _demo_until(month: pd.Period, say: Say) -> None:
+    """Let the demo company live to the end of a month and import what its CRM exports then."""
+    from salesloop.demo import driver
+
+    if driver.imported(month):
+        return
+    from salesloop import sources, store
+
+    say(f"{month}  demo company: a month passes")
+    folder, day = driver.prepare(DEMO, month)
+    landing = sources.load([folder], load_unit(DEMO), as_of=day)
+    store.land(DEMO, landing, as_of=day)
+    driver.mark_imported(month)
+
+
+def _plans_in(unit: str) -> None:
+    """Import the plan files that people edit."""
+    from salesloop import sources, store
+
+    store.land(unit, sources.plan(unit, load_unit(unit)))
