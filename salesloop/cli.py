@@ -157,7 +157,8 @@ def approve(
         raise ParameterError("BY", found="nothing", allowed='who approves, such as BY="Li Na"')
     ids = [part.strip() for part in only.split(",") if part.strip()] or None
     month = latest_proposal(unit) if period == "latest" else period
-    told = accept(unit, month, by=by.strip(), only=ids, when=str(dt.date.today()))
+    when = approval_day(unit, month, dt.date.today())
+    told = accept(unit, month, by=by.strip(), only=ids, when=str(when))
     print(f"{unit} {month}: approved by {by.strip()}; {told} promises added to the ledger")
 
 
