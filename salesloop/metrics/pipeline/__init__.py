@@ -2,7 +2,7 @@
 
 from salesloop.metrics.pipeline import steps
 from salesloop.metrics.pipeline.model import Model, fit
-from salesloop.metrics.pipeline.propagate import Change
+from salesloop.metrics.pipeline.propagate import Change, Changes
 from salesloop.metrics.pipeline.simulate import PARTS, Draws, simulate
 
-__all__ = ["PARTS", "Change", "Draws", "Model", "fit", "simulate", "steps"]
+__all__ = ["PARTS", "Change", "Changes", "Draws", "Model", "fit", "simulate", "steps"]

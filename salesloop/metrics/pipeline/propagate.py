@@ -55,8 +55,38 @@ class Change:
         return (deals[self.column].astype(str) == str(self.value)).to_numpy()
 
 
+Changes = Change | tuple[Change, ...] | None
+"""One change, several made together, or none."""
+
+
+def each(change: Changes) -> tuple[Change, ...]:
+    """Return changes as a tuple, whether there are none, one or several made together.
+
+    Examples
+    --------
+    >>> each(None), len(each(Change(size=1.1))), len(each((Change(), Change())))
+    ((), 1, 2)
+    """
+    return () if change is None else change if isinstance(change, tuple) else (change,)
+
+
+def factor(change: Changes, what: str, deals: pd.DataFrame) -> np.ndarray:
+    """Return each deal's factor on its `what` ("volume" or "size"); changes made together multiply.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"segment": ["SMB", "KA"]})
+    >>> factor((Change(size=2.0), Change(size=1.5, column="segment", value="KA")), "size", deals).tolist()
+    [2.0, 3.0]
+    """
+    made = np.ones(len(deals))
+    for one in each(change):
+        made = made * (1.0 + (getattr(one, what) - 1.0) * one.applies(deals))
+    return made
+
+
 def chances(
-    model: Model, deals: pd.DataFrame, mass: np.ndarray, *, first_step: int, months: int, change: Change | None = None
+    model: Model, deals: pd.DataFrame, mass: np.ndarray, *, first_step: int, months: int, change: Changes = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the chance of each deal to be won in each month.
 
@@ -72,7 +102,7 @@ def chances(
         The first step ahead.
     months : int
         How many months ahead, the one that holds the first step included.
-    change : Change, optional
+    change : Change or tuple of Change, optional
         What to make different.
 
     Returns
@@ -115,13 +145,12 @@ def _aged(mass: np.ndarray) -> np.ndarray:
     return made
 
 
-def _shifts(model: Model, deals: pd.DataFrame, change: Change | None) -> tuple[np.ndarray, np.ndarray]:
+def _shifts(model: Model, deals: pd.DataFrame, change: Changes) -> tuple[np.ndarray, np.ndarray]:
     speed, odds = np.zeros((len(deals), len(model.stages))), np.zeros((len(deals), len(model.stages)))
-    if change is not None:
-        inside = (
-            change.applies(deals)[:, None] & np.array([change.stage in (None, name) for name in model.stages])[None]
-        )
-        speed, odds = speed + np.log(change.speed) * inside, odds + np.log(change.conversion) * inside
+    for one in each(change):
+        here = np.array([one.stage in (None, name) for name in model.stages])
+        inside = one.applies(deals)[:, None] & here[None]
+        speed, odds = speed + np.log(one.speed) * inside, odds + np.log(one.conversion) * inside
     return speed, odds
 
 

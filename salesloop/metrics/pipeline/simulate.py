@@ -10,7 +10,7 @@ import pandas as pd
 
 from salesloop.metrics.pipeline import arrivals as coming
 from salesloop.metrics.pipeline.model import Model, open_moves
-from salesloop.metrics.pipeline.propagate import Change, chances, standing
+from salesloop.metrics.pipeline.propagate import Changes, chances, factor, standing
 from salesloop.metrics.pipeline.stays import OPEN, TOP_AGE, visits
 from salesloop.metrics.pipeline.steps import PER_MONTH, first_month, last_step, month_start
 
@@ -71,7 +71,7 @@ class Draws:
 
 def simulate(
     model: Model, deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, horizon: int = 12, n: int = 5000,
-    seed: int = 1, change: Change | None = None, country: str = "CN", stages: pd.DataFrame | None = None,
+    seed: int = 1, change: Changes = None, country: str = "CN", stages: pd.DataFrame | None = None,
 ) -> Draws:  # fmt: skip
     """Draw the bookings of the months ahead.
 
@@ -90,8 +90,8 @@ def simulate(
         Months ahead.
     n, seed : int
         Number of draws and their seed.
-    change : Change, optional
-        What to make different.
+    change : Change or tuple of Change, optional
+        What to make different; several are made together.
     country : str
         Whose working days count for new deals.
 
@@ -147,7 +147,7 @@ def _existing(model, deals, events, amount, owners, as_of, months, rng, change, 
     mass = standing(model, live["state"], live["age"].to_numpy())
     won, gone = chances(model, live, mass, first_step=last_step(as_of) + 1, months=len(months), change=change)
     size = expected_amount(deals, live)
-    sized = size * (1.0 + (change.size - 1.0) * change.applies(live) if change else 1.0)
+    sized = size * factor(change, "size", live)
     place = pd.Categorical(live["owner_id"].fillna(NOBODY).astype(str), owners).codes
     luck = _common_luck(model, amount.shape[-1], rng)
     for start in range(0, len(live), _BLOCK):
@@ -209,12 +209,28 @@ def _created(model, term, amount, owners, keep, as_of, rng, change) -> None:
     rate = term.rate[:, None] * inside
     chance = (weights * volume) @ won.reshape(len(profiles), -1)
     chance = chance.reshape(months, months)
-    wins = rng.poisson(np.clip(chance.T @ rate, 0, 1e7))
+    wins = _counts(np.clip(chance.T @ rate, 0, 1e7), rng.random((months, n)))
     pick = _Profiles(term.profiles, profiles, won, weights * volume, owners, keep, change)
-    for month in range(months):
-        draw = np.repeat(np.arange(n), wins[month])
-        owner, value = pick(month, term.rate, len(draw), rng, model.drift)
+    for month, own in enumerate(rng.spawn(months)):
+        place, draw = _placed(wins[month])
+        owner, value = pick(month, term.rate, place, draw, n, own, model.drift)
         np.add.at(amount.reshape(-1), (owner * months + month) * n + draw, value.astype(np.float32))
+
+
+def _counts(expected: np.ndarray, luck: np.ndarray) -> np.ndarray:
+    """Return Poisson counts by inversion, so that the same luck gives more only where more is expected."""
+    from scipy.special import pdtr, pdtrik
+
+    mean = np.maximum(expected, 1e-12)
+    count = np.ceil(pdtrik(np.maximum(luck, 1e-12), mean))
+    below = np.maximum(count - 1, 0)
+    return np.where(pdtr(below, mean) >= luck, below, count).astype(np.int64)
+
+
+def _placed(wins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a row a win: which win of its draw it is, and the draw."""
+    draw = np.repeat(np.arange(len(wins)), wins)
+    return np.arange(len(draw)) - np.repeat(np.cumsum(wins) - wins, wins), draw
 
 
 def _grouped(profiles: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
@@ -237,8 +253,7 @@ def _created_chances(model, profiles, as_of, months, change) -> tuple[np.ndarray
         won[:, created, created] += model.start[-2]
     for created in range(3, months):
         won[:, created, created:] = won[:, created % 3, created % 3 : created % 3 + months - created]
-    volume = 1.0 + (change.volume - 1.0) * change.applies(profiles) if change else np.ones(len(profiles))
-    return won, volume
+    return won, factor(change, "volume", profiles)
 
 
 class _Profiles:
@@ -246,14 +261,16 @@ class _Profiles:
 
     def __init__(self, deals, profiles, won, weights, owners, keep, change):
         self.won, self.weights = won, weights
-        size = expected_amount(deals, profiles)
-        self.size = size * (1.0 + (change.size - 1.0) * change.applies(profiles) if change else 1.0)
+        self.size = expected_amount(deals, profiles) * factor(change, "size", profiles)
         self.owner = pd.Categorical(profiles["owner_id"].fillna(NOBODY).astype(str), owners).codes.astype(np.int64)
         self.heirs, self.keep = np.flatnonzero(keep), keep
 
-    def __call__(self, month, rate, count, rng, drift):
+    def __call__(self, month, rate, place, draw, n, rng, drift):
+        """Return owner and amount of each win; the k-th win of a draw has its own random numbers, come what may."""
         share = np.cumsum(self.weights * (self.won[:, :, month] @ rate))
-        row = np.searchsorted(share, rng.random(count) * share[-1], side="right").clip(max=len(share) - 1)
-        owner, heir = self.owner[row], self.heirs[rng.integers(0, len(self.heirs), count)]
-        ratio = drift[rng.integers(0, len(drift), count)]
+        most = int(place.max()) + 1 if len(place) else 0
+        which, heir, moved = (one.random((most, n), dtype=np.float32)[place, draw] for one in rng.spawn(3))
+        row = np.searchsorted(share, which * share[-1], side="right").clip(max=len(share) - 1)
+        owner, heir = self.owner[row], self.heirs[(heir * len(self.heirs)).astype(np.int64)]
+        ratio = drift[(moved * len(drift)).astype(np.int64)]
         return np.where(self.keep[owner], owner, heir), np.round(self.size[row] * ratio)
