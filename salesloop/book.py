@@ -184,12 +184,14 @@ class Book:
         """
         from salesloop.metrics import measures
 
-        if measure not in (*measures.ADDITIVE, *measures.RATES):
+        if measure not in (*measures.ADDITIVE, *measures.RATES, *self.config.measures):
             return float("nan"), 0
         level, _, name = scope.partition(":")
         return measures.actual(self.facts(measure), measure, level, name or None, months)
 
     def _measured(self, measures, measure: str) -> pd.DataFrame:
+        if measure in self.config.measures:
+            return self._declared(measures, measure)
         others: dict[str, pd.DataFrame] = {}
         if measure == "activities" and self.has("activities"):
             others["activities"] = self.credited("activities", "done_at")
@@ -203,6 +205,17 @@ class Book:
             credit = self.credit(paid["opportunity_id"].map(owner), paid["paid_on"])
             others["payments"] = paid.join(credit[["rep", "team", "region"]])
         facts = measures.facts(measure, deals=self._deals, **others)
+        return facts[facts["on"] <= pd.Timestamp(self.as_of)].reset_index(drop=True)
+
+    def _declared(self, measures, measure: str) -> pd.DataFrame:
+        spec = self.config.measures[measure]
+        if spec.table == "opportunities":
+            frame = self.deals()
+        else:
+            owned = "owner_id" in table(spec.table).columns and spec.date in table(spec.table).columns
+            frame = self.credited(spec.table, spec.date) if owned else self.table(spec.table)
+        facts = measures.declared(frame, date=spec.date, column=spec.column, how=spec.how, where=spec.where)
+        facts["on"] = pd.to_datetime(facts["on"])
         return facts[facts["on"] <= pd.Timestamp(self.as_of)].reset_index(drop=True)
 
     def _feedback(self) -> pd.DataFrame:

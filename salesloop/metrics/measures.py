@@ -51,6 +51,43 @@ def facts(
     return made.dropna(subset=["on", "value"])[list(COLUMNS)].reset_index(drop=True)
 
 
+def declared(frame: pd.DataFrame, *, date: str, column: str | None, how: str, where: dict[str, str]) -> pd.DataFrame:
+    """Return the dated facts of a measure that a unit declares.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The table it names, with rep, team and region credited where it has an owner.
+    date, column : str
+        The column that places a row, and the one added up or averaged.
+    how : {"sum", "count", "mean"}
+        A mean carries a weight of 1 a row and is a rate; the others add up.
+    where : dict
+        Only rows with these values.
+
+    Examples
+    --------
+    >>> visits = pd.DataFrame({"type": ["visit", "call"], "done_at": pd.to_datetime(["2026-10-05", "2026-10-09"])})
+    >>> declared(visits, date="done_at", column=None, how="count", where={"type": "visit"})["value"].tolist()
+    [1.0]
+    """
+    if date not in frame or (how != "count" and column not in frame) or not set(where) <= set(frame.columns):
+        frame, where = frame[:0].assign(**{date: pd.NaT}), {}
+    for name, wanted in where.items():
+        frame = frame[frame[name].astype(str) == str(wanted)]
+    value = 1.0 if how == "count" or column not in frame else frame[column].astype(float)
+    made = frame.assign(on=frame[date], value=value, weight=1.0 if how == "mean" else float("nan"))
+    for name in CREDIT:
+        if name not in made:
+            made[name] = None
+    return made.dropna(subset=["on", "value"])[list(COLUMNS)].reset_index(drop=True)
+
+
+def is_rate(facts: pd.DataFrame, measure: str) -> bool:
+    """Return whether a measure is a ratio of sums: one of `RATES`, or a declared mean."""
+    return measure in RATES or (len(facts) > 0 and bool(facts["weight"].notna().any()))
+
+
 def _bookings(deals: pd.DataFrame) -> pd.DataFrame:
     return deals[deals["status"] == "won"].assign(on=lambda d: d["closed_on"], value=lambda d: d["amount"])
 
@@ -122,7 +159,7 @@ def actual(
         return float("nan"), 0
     chosen = _in_scope(facts, level, name)
     chosen = chosen[chosen["on"].dt.to_period("M").isin(list(months))]
-    if measure in RATES:
+    if is_rate(facts, measure):
         weight = chosen["weight"].sum()
         return (chosen["value"].sum() / weight if weight else float("nan")), len(chosen)
     return float(round(chosen["value"].sum(), 2)), len(chosen)
@@ -149,6 +186,6 @@ def by_month(facts: pd.DataFrame, measure: str, level: str, months: Iterable[pd.
     grid = pd.MultiIndex.from_product([["" if n is None else n for n in names], months], names=["name", "period"])
     sums = inside.groupby(["name", "period"], observed=True)[["value", "weight"]].sum().reindex(grid, fill_value=0.0)
     count = inside.groupby(["name", "period"], observed=True).size().reindex(grid, fill_value=0)
-    value = sums["value"] / sums["weight"].where(sums["weight"] > 0) if measure in RATES else sums["value"]
+    value = sums["value"] / sums["weight"].where(sums["weight"] > 0) if is_rate(facts, measure) else sums["value"]
     table = pd.DataFrame({"value": value, "n": count}).reset_index()
     return table.assign(name=table["name"].where(table["name"] != "", None))
