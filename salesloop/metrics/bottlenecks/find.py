@@ -1,0 +1,280 @@
+"""Find the cells, stage by segment, that are slower or leakier since some month, or worse than their stage all along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from salesloop.metrics.bottlenecks import incidence, scan
+from salesloop.metrics.bottlenecks.rates import CAUSES, Baseline, Kinds, Pieces, cut, kinds
+from salesloop.metrics.bottlenecks.stays import SHORTEST, Stays
+
+ALL = "all"
+Q = 0.10
+"""The q value at which a cell may be flagged; its p values already pay for twelve monthly looks."""
+MOST_FOUND = 6
+LEAST_MOVES = 8.0
+LEAST_ENDED = 20
+WINDOW_DAYS = 365.0
+_RESTRICTED = 180.0
+DIRECTION = {"forward": "slower", "lost": "leakier"}
+COLUMNS = ["pipeline", "stage", "segment_kind", "segment", "nature", "direction", "since", "n", "observed", "expected",
+           "ratio", "p_value", "q_value"]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the search found.
+
+    Attributes
+    ----------
+    cells : DataFrame
+        `COLUMNS`, a row a cell with its worst direction: ``nature`` is change (since a month) or lasting; ``observed``
+        and ``expected`` moves since the change (or all along), ``ratio`` of the pace after to before (or to the
+        stage); most suspicious first.
+    causes : DataFrame
+        The rows that were found one after the other, each with what was found before taken into account.
+    small : int
+        Cells with too few moves to be searched.
+    months : int
+        Months of history searched.
+    dispersion : dict
+        How much more than Poisson the counts vary, by cause.
+    """
+
+    cells: pd.DataFrame
+    causes: pd.DataFrame
+    small: int = 0
+    months: int = 0
+    dispersion: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """All cells of a cause: their names, months of observed and expected moves, and which pieces belong to each."""
+
+    names: list[tuple[int, int, int]]
+    observed: np.ndarray
+    expected: np.ndarray
+
+
+def find(deals: pd.DataFrame, made: Stays, *, names: list[str], q: float = Q) -> Found:
+    """Search every stage of every segment.
+
+    Parameters
+    ----------
+    deals : DataFrame
+        The deals that `made` was made of, with the columns `names`.
+    made : Stays
+        From `stays`.
+    names : list of str
+        Segment kinds: columns of `deals`.
+    q : float
+        The q value at which a cell counts as found.
+
+    Returns
+    -------
+    Found
+        Empty where there is no stage history.
+    """
+    empty = pd.DataFrame(columns=COLUMNS)
+    if not made.staged or made.table.empty:
+        return Found(empty, empty)
+    deals = deals.drop_duplicates("opportunity_id").reset_index(drop=True)
+    pieces = cut(made)
+    splits = kinds(deals, made, pieces, [name for name in names if name in deals])
+    lines = [Baseline(pieces, splits, cause) for cause in range(len(CAUSES))]
+    causes, cells = _stepwise(pieces, splits, lines, q)
+    lasting = pd.concat([_lasting(pieces, splits, line, CAUSES[i]) for i, line in enumerate(lines)], ignore_index=True)
+    lasting["q_value"] = scan.benjamini_hochberg(lasting["p_value"].to_numpy(float))
+    spread = {cause: _spread(pieces, splits, line) for cause, line in zip(CAUSES, lines, strict=True)}
+    small = int(sum(len(levels) for levels in splits.levels) + 1) * len(pieces.stages)
+    told = _worst(causes, cells, lasting, q)
+    return Found(told, causes, small - len(told), pieces.n_months, spread)
+
+
+def _table(pieces: Pieces, splits: Kinds, line: Baseline) -> _Cells:
+    """Sum observed and expected moves by cell and month; the whole stage first, then each level of each kind."""
+    months, n_stages = pieces.n_months, len(pieces.stages)
+    expected = line._expected
+    names, seen, due = [], [], []
+    for kind in range(-1, len(splits.names)):
+        n_levels = 1 if kind < 0 else len(splits.levels[kind])
+        code = np.zeros(len(pieces.stage), int) if kind < 0 else splits.codes[:, kind].astype(int)
+        inside = code >= 0
+        flat = ((pieces.stage * n_levels + code) * months + pieces.month)[inside]
+        size = n_stages * n_levels * months
+        seen.append(np.bincount(flat, line.observed[inside], size).reshape(-1, months))
+        due.append(np.bincount(flat, expected[inside], size).reshape(-1, months))
+        names += [(stage, kind, level) for stage in range(n_stages) for level in range(n_levels)]
+    return _Cells(names, np.concatenate(seen), np.concatenate(due))
+
+
+def _spread(pieces: Pieces, splits: Kinds, line: Baseline) -> float:
+    told = _table(pieces, splits, line)
+    return scan.dispersion(told.observed, told.expected)
+
+
+def _stepwise(pieces, splits, lines, q) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Take the most certain change, put it into the baseline, and look again, until nothing is left."""
+    causes = []
+    while True:
+        cells = pd.concat(
+            [_changes(pieces, splits, line, CAUSES[i]) for i, line in enumerate(lines)], ignore_index=True
+        )
+        cells["q_value"] = scan.benjamini_hochberg(cells["p_value"].to_numpy(float))
+        cells = cells.sort_values(["p_value", "best"], ascending=[True, False], kind="stable").reset_index(drop=True)
+        if cells.empty or cells["q_value"].iloc[0] > q or len(causes) == MOST_FOUND:
+            break
+        first = cells.iloc[0]
+        causes.append(first)
+        line = lines[CAUSES.index(first["cause"])]
+        line.explain(_inside(pieces, splits, first), float(np.clip(first["ratio"], 0.02, 50.0)))
+    found = pd.DataFrame(causes).reset_index(drop=True) if causes else cells[:0]
+    return found, cells
+
+
+def _inside(pieces: Pieces, splits: Kinds, row) -> np.ndarray:
+    """Return which pieces lie in a cell from its month of change on."""
+    stage, kind, level = row["place"]
+    inside = (pieces.stage == stage) & (pieces.month >= row["month"])
+    return inside if kind < 0 else inside & (splits.codes[:, kind] == level)
+
+
+def _named(pieces, splits, names) -> dict[str, list]:
+    return {
+        "pipeline": [pieces.stages[stage][0] for stage, _, _ in names],
+        "stage": [pieces.stages[stage][1] for stage, _, _ in names],
+        "segment_kind": [ALL if kind < 0 else splits.names[kind] for _, kind, _ in names],
+        "segment": [ALL if kind < 0 else splits.levels[kind][level] for _, kind, level in names],
+        "place": names,
+    }
+
+
+def _changes(pieces: Pieces, splits: Kinds, line: Baseline, cause: str) -> pd.DataFrame:
+    table = _table(pieces, splits, line)
+    phi = scan.dispersion(table.observed, table.expected)
+    keep = np.flatnonzero(table.expected.sum(axis=1) >= LEAST_MOVES)
+    seen, due = table.observed[keep], table.expected[keep]
+    best, month = scan.ratios(seen, due, fewer=cause == "forward")
+    p = scan.p_values(best / phi, seen.sum(axis=1), months=pieces.n_months, fewer=cause == "forward")
+    after = np.arange(pieces.n_months)[None] >= month[:, None]
+    o1, e1 = (seen * after).sum(axis=1), (due * after).sum(axis=1)
+    o0, e0 = (seen * ~after).sum(axis=1), (due * ~after).sum(axis=1)
+    ratio = ((o1 + 0.5) / (e1 + 0.5)) / ((o0 + 0.5) / (e0 + 0.5))
+    return pd.DataFrame({
+        **_named(pieces, splits, [table.names[i] for i in keep]), "nature": "change", "cause": cause,
+        "direction": DIRECTION[cause], "month": month, "since": [str(pieces.first + int(m)) for m in month],
+        "n": seen.sum(axis=1).astype(int), "observed": o1, "expected": e1 * (o0 + 0.5) / (e0 + 0.5), "ratio": ratio,
+        "best": best, "p_value": p,
+    })  # fmt: skip
+
+
+def _lasting(pieces: Pieces, splits: Kinds, line: Baseline, cause: str) -> pd.DataFrame:
+    """Compare every level with its stage, what the other kinds explain and what changed left aside."""
+    table = _table(pieces, splits, line)
+    phi = scan.dispersion(table.observed, table.expected)
+    keep = [i for i, (_, kind, _) in enumerate(table.names) if kind >= 0 and table.expected[i].sum() >= LEAST_MOVES]
+    factor = np.array([_factor(line, splits, *table.names[i]) for i in keep])
+    seen, due = table.observed[keep].sum(axis=1), table.expected[keep].sum(axis=1) / np.maximum(factor, 1e-9)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(seen > 0, seen * np.log(seen / due), 0.0) - (seen - due)
+    worse = seen < due if cause == "forward" else seen > due
+    told = np.where(worse, ratio, 0.0) / phi
+    p = np.where(worse, stats.norm.sf(np.sqrt(2 * np.maximum(told, 0.0))), 1.0)
+    shrunk = (seen + 10.0) / (due + 10.0)
+    return pd.DataFrame({
+        **_named(pieces, splits, [table.names[i] for i in keep]), "nature": "lasting", "cause": cause,
+        "direction": DIRECTION[cause], "month": 0, "since": None, "n": seen.astype(int), "observed": seen,
+        "expected": due, "ratio": shrunk, "best": told, "p_value": np.minimum(p * _LOOK_FACTOR, 1.0),
+    })  # fmt: skip
+
+
+_LOOK_FACTOR = 3.0
+"""What looking again every month costs a lasting difference: a twelfth of new data a look changes little."""
+
+
+def _factor(line: Baseline, splits: Kinds, stage: int, kind: int, level: int) -> float:
+    return float(line.factors[2 + kind][stage * len(splits.levels[kind]) + level])
+
+
+def _worst(causes, cells, lasting, q) -> pd.DataFrame:
+    """Return one row a cell: what was found in it, else its least likely side."""
+    key = ["pipeline", "stage", "segment_kind", "segment"]
+    cells = cells.assign(found=2)
+    causes = causes.assign(found=0, q_value=causes["q_value"])
+    lasting = lasting.assign(found=np.where(lasting["q_value"] <= q, 1, 2))
+    told = pd.concat([part for part in (causes, lasting, cells) if len(part)], ignore_index=True)
+    if told.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    told = told.sort_values(["found", "p_value", "best"], ascending=[True, True, False], kind="stable")
+    return told.drop_duplicates(key)[[*COLUMNS, "found"]].reset_index(drop=True)
+
+
+def describe(cells: pd.DataFrame, deals: pd.DataFrame, made: Stays) -> pd.DataFrame:
+    """Add conversion, median and excess days of each cell.
+
+    Returns
+    -------
+    DataFrame
+        `cells` with ``n`` (stays at risk in the last 12 months), ``conversion, low, high`` (share that went forward,
+        Aalen-Johansen with 95 % interval), ``p50_days`` (Kaplan-Meier median, NaN under 20 ended stays),
+        ``p75_days``, ``excess_days`` (restricted mean days now against before the change, or against the stage).
+    """
+    deals = deals.drop_duplicates("opportunity_id").reset_index(drop=True)
+    frame = made.table
+    row = frame["row"].to_numpy(int)
+    stage_rows = {key: np.asarray(part, int) for key, part in frame.groupby(["pipeline", "stage"]).indices.items()}
+    levels = {kind: deals[kind].astype(str).to_numpy() for kind in set(cells["segment_kind"]) - {ALL}}
+    told = []
+    for cell in cells.itertuples():
+        rows = stage_rows.get((cell.pipeline, cell.stage), np.zeros(0, int))
+        inside = rows if cell.segment_kind == ALL else rows[levels[cell.segment_kind][row[rows]] == cell.segment]
+        told.append(_described(frame, inside, rows, made, cell))
+    names = ["n", "conversion", "low", "high", "p50_days", "p75_days", "excess_days"]
+    return cells.drop(columns=["n"]).assign(
+        **{name: [r[i] for r in told] for i, name in enumerate(names)}, moves=cells["n"]
+    )
+
+
+def _described(frame, inside, rows, made, cell) -> tuple:
+    start = max(made.since, made.until - WINDOW_DAYS)
+    time, entry, exit_ = window(frame, inside, start, made.until)
+    cause = np.select([exit_ == "forward", np.isin(exit_, ["lost", "void"]), exit_ == "back"], [1, 2, 3], 0)
+    share, low, high = incidence.last_share(incidence.incidence(time, cause, entry, causes=3), 1)
+    middle = upper = np.nan
+    if (cause > 0).sum() >= LEAST_ENDED:
+        curve = incidence.kaplan_meier(time, cause > 0, entry)
+        middle, upper = incidence.quantile(curve, 0.5)[0], incidence.quantile(curve, 0.75)[0]
+    return len(time), share, low, high, middle, upper, _excess(frame, inside, rows, made, cell)
+
+
+def _excess(frame, inside, rows, made, cell) -> float:
+    """Return restricted mean days after the change minus before it, or in the cell minus in the rest of its stage."""
+    if cell.nature == "change":
+        at = float(np.datetime64(cell.since, "D").astype("int64"))
+        after, before = window(frame, inside, at, made.until), window(frame, inside, made.since, at)
+    else:
+        after = window(frame, inside, made.since, made.until)
+        before = window(frame, np.setdiff1d(rows, inside), made.since, made.until)
+    told = []
+    for time, entry, exit_ in (after, before):
+        if (exit_ != "").sum() < 5:
+            return np.nan
+        told.append(incidence.restricted_mean(incidence.kaplan_meier(time, exit_ != "", entry), _RESTRICTED))
+    return told[0] - told[1]
+
+
+def window(frame: pd.DataFrame, rows: np.ndarray, since: float, until: float) -> tuple[np.ndarray, ...]:
+    """Return time, entry and exit of stays as seen between two days; what left later is still there."""
+    start, end = frame["start"].to_numpy(float)[rows], frame["end"].to_numpy(float)[rows]
+    end = np.maximum(end, start + SHORTEST)
+    exit_ = frame["exit"].to_numpy(dtype=object)[rows]
+    seen = (end > since) & (start < until)
+    start, end, exit_ = start[seen], end[seen], exit_[seen]
+    late = end > until
+    return (np.where(late, until, end) - start, np.maximum(since - start, 0.0),
+            np.where(late, "", exit_).astype(object))  # fmt: skip
