@@ -23,7 +23,7 @@ def promises(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
         ax.plot([row.actual], [place], "o", color=style.BLUE if kept else style.ORANGE, markersize=8)
     ax.axvline(1.0, color=style.TOTAL, linewidth=1)
     ax.set_yticks(list(places), labels)
-    ax.set_ylim(len(table) - 0.5, -0.5)
+    ax.set_ylim(max(len(table), 1) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
     ax.grid(axis="x", visible=True)
     ax.xaxis.set_major_formatter(lambda value, _: text.percent(value).replace(".0%", "%"))

@@ -7,7 +7,8 @@ sentences      ``brief.headline`` opens the page; ``brief.<part>...`` opens its 
 ``status``     stage, status, reason
 ``tie_out``    any columns; what was read, left out, kept
 ``promises``   kind, scope, measure, made_in, promised, low, high, actual, outcome, uom (at most 7 are shown)
-``numbers``    measure, value, uom, n, low, high, confidence, change, against, target, trail (3 to 6)
+``numbers``    measure, value, uom, n, low, high, confidence, change, against, target, trail (3 to 6); ``about`` names
+               the month or quarter of a number, ``verdict`` is ``noise`` where no change can be told
 ``changes``    line, amount (a bridge), and sentences
 ``figures``    stage, figure: drawings of other stages (at most 5)
 ``proposal``   as `salesloop.rules.as_frame` makes it
@@ -205,8 +206,9 @@ def _number(row: Mapping[str, Any], items: Items) -> dict[str, Any]:
     if boxes.known(row.get("n")):
         lines.append(text.t("report.number.n", n=row["n"]))
     trail = row.get("trail") or []
+    about = f" · {text.period(row['about'])}" if row.get("about") else ""
     return {
-        "name": items.mask(text.word(row.get("measure"), "brief")), "big": text.measured(value, uom),
+        "name": items.mask(text.word(row.get("measure"), "brief")) + about, "big": text.measured(value, uom),
         "lines": [line for line in lines if line], "bullet": boxes.bullet(value, target),
         "spark": boxes.spark(json.loads(trail) if isinstance(trail, str) else trail),
     }  # fmt: skip
@@ -217,12 +219,14 @@ def _change(row: Mapping[str, Any], text: Text) -> str:
     if not boxes.known(change):
         return ""
     against = row.get("against")
-    than = text.period(against) if against else text.t("report.number.before")
-    told = text.points(change) if uom == "share" else text.measured(change, uom)
-    if not any(digit in told for digit in "123456789"):
+    named = text.word(against, "brief") if against else ""
+    than = (named if named != against else text.period(against)) if against else text.t("report.number.before")
+    size = text.points(change) if uom == "share" else text.measured(change, uom)
+    if not any(digit in size for digit in "123456789"):
         return text.t("report.number.same", against=than)
-    signed = told if told[:1] in "+-–" else f"+{told}"
-    return text.t("report.number.change", change=signed, against=than)
+    signed = size if size[:1] in "+-–" else f"+{size}"
+    told = "noise" if row.get("verdict") == "noise" else "change"
+    return text.t(f"report.number.{told}", change=signed, against=than)
 
 
 def _bridge(own: Items | None) -> list[dict[str, Any]]:
