@@ -89,6 +89,7 @@ def _there(data: Path) -> None:
 
 def _config(unit: str, data: Path | None) -> UnitConfig:
     """Return a unit's configuration; a new unit takes the currency that its data show most."""
+    units.check(unit)
     if not units.exists(unit):
         currency = None
         if data is not None:

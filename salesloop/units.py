@@ -54,8 +54,7 @@ def create(unit: str, *, currency: str | None = None) -> Path:
     ParameterError
         The name cannot be a unit's.
     """
-    if not unit.replace("-", "").replace("_", "").isalnum() or not unit.isascii() or len(unit) > 40:
-        raise ParameterError(f"unit {unit[:40]!r}", allowed="up to 40 letters, digits, - and _")
+    check(unit)
     file = paths.params(unit) / "unit.yml"
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -66,6 +65,12 @@ def create(unit: str, *, currency: str | None = None) -> Path:
     _plan_files(unit)
     load_unit(unit)
     return file
+
+
+def check(unit: str) -> None:
+    """Refuse a name that cannot be a unit's."""
+    if not unit.replace("-", "").replace("_", "").isalnum() or not unit.isascii() or len(unit) > 40:
+        raise ParameterError(f"unit {unit[:40]!r}", allowed="up to 40 letters, digits, - and _")
 
 
 def exists(unit: str) -> bool:
