@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from salesloop.metrics.execution import moves
+from salesloop.metrics.execution import (
+    activity,
+    conditions,
+    features,
+    hygiene,
+    members,
+    moves,
+    pace,
+    say,
+    since,
+    warn,
+)
 from salesloop.metrics.execution.actions import check_actions
+from salesloop.metrics.execution.prepare import prepared
 
-__all__ = ["check_actions", "moves"]
+__all__ = [
+    "activity", "check_actions", "conditions", "features", "hygiene", "members", "moves", "pace", "prepared", "say",
+    "since", "warn",
+]  # fmt: skip

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from salesloop.metrics import measures
+from salesloop.metrics import intervals, measures
 from salesloop.metrics.execution.moves import last_touch, moved, read_change, read_move, split_ids
 
 CHECKED = (
     "id", "done", "of", "effect", "verdict", "effect_low", "effect_high", "n_others", "amount_won", "move", "problem",
-    "unknown", "what", "owner", "due", "created",
+    "unknown", "what", "owner", "due", "created", "deal_set", "left",
 )  # fmt: skip
-Z95 = 1.959963984540054
-_RATE_WORDS = ("win_rate",)
 
 
 def check_actions(
@@ -43,7 +42,8 @@ def check_actions(
         are slower than others, so the effect errs on the low side; it is no proof of cause); for an action on a
         measure ``of`` is 1 and the effect is the relative change against the same number of days before;
         ``verdict`` (done, partly, not_done, running, not_measurable); ``amount_won``; ``move``; ``problem`` (a
-        word, or None); ``unknown`` (ids that name no deal).
+        word, or None); ``unknown`` (ids that name no deal); ``left`` (open deals of the set that did not move); the
+        plan's own columns.
 
     Notes
     -----
@@ -68,10 +68,17 @@ def check_actions(
 
 def _checked(row, deals: pd.DataFrame, activities: pd.DataFrame, touched: pd.Series, day: pd.Timestamp) -> dict:
     ids, since = split_ids(row.deal_set), row.created
-    base = {"id": row.id, "what": row.what, "owner": row.owner, "due": row.due, "created": row.created}
+    base = {
+        "id": row.id,
+        "deal_set": row.deal_set,
+        "what": row.what,
+        "owner": row.owner,
+        "due": row.due,
+        "created": row.created,
+    }
     problem = _problem(row, ids)
-    made = {"done": np.nan, "of": 0, "effect": np.nan, "effect_low": np.nan, "effect_high": np.nan, "n_others": 0,
-            "amount_won": np.nan, "move": read_move(row.expected_move), "unknown": ""}  # fmt: skip
+    made: dict[str, Any] = {"done": np.nan, "of": 0, "effect": np.nan, "effect_low": np.nan, "effect_high": np.nan, "n_others": 0,
+            "amount_won": np.nan, "move": read_move(row.expected_move), "unknown": "", "left": ""}  # fmt: skip
     if problem not in ("no_deals", "no_created"):
         told = _of_deals(ids, row, deals, touched, day) if ids else _of_measure(row, deals, activities, day)
         made |= told
@@ -122,8 +129,9 @@ def _of_deals(ids: list[str], row, deals: pd.DataFrame, touched: pd.Series, day:
     others, theirs = int(there.sum()), int((did & there).sum())
     effect, low, high = difference(done, n, theirs, others)
     won = chosen & (deals["status"] == "won") & (deals["closed_on"] >= row.created)
+    left = deals.loc[chosen & ~did & (deals["status"] == "open"), "opportunity_id"]
     return {
-        "done": done if n else np.nan, "of": n, "effect": effect, "effect_low": low, "effect_high": high,
+        "left": ";".join(left), "done": done if n else np.nan, "of": n, "effect": effect, "effect_low": low, "effect_high": high,
         "n_others": others, "amount_won": deals.loc[won, "amount"].sum(), "unknown": ";".join(unknown),
         "trouble": "unknown_deals" if unknown else None,
     }  # fmt: skip
@@ -153,27 +161,8 @@ def _between(facts: pd.DataFrame, measure: str, first: pd.Timestamp, last: pd.Ti
     return float(chosen["value"].sum())
 
 
-def wilson(hits: float, n: float, z: float = Z95) -> tuple[float, float]:
-    """Return the Wilson interval of a share; 0 to 1 where there is nothing to count.
-
-    Examples
-    --------
-    >>> [round(bound, 3) for bound in wilson(3, 5)]
-    [0.231, 0.882]
-    """
-    if not n:
-        return 0.0, 1.0
-    p, d = hits / n, 1 + z * z / n
-    middle, half = (p + z * z / (2 * n)) / d, z / d * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
-
-
 def difference(hits: float, n: float, other_hits: float, other_n: float) -> tuple[float, float, float]:
     """Return the difference of two shares with its 95 % interval; NaN where a side is empty.
-
-    Notes
-    -----
-    Newcombe, R. G. (1998), Statistics in Medicine 17, 873-890, method 10.
 
     Examples
     --------
@@ -182,6 +171,4 @@ def difference(hits: float, n: float, other_hits: float, other_n: float) -> tupl
     """
     if not n or not other_n:
         return (float("nan"),) * 3
-    p, q = hits / n, other_hits / other_n
-    (a, b), (c, d) = wilson(hits, n), wilson(other_hits, other_n)
-    return p - q, p - q - float(np.hypot(p - a, d - q)), p - q + float(np.hypot(b - p, q - c))
+    return (hits / n - other_hits / other_n, *intervals.share_change((hits, n), (other_hits, other_n)))

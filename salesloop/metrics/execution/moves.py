@@ -83,7 +83,7 @@ def last_touch(deals: pd.DataFrame, activities: pd.DataFrame, *, as_of: pd.Times
         return known
     done = activities.loc[activities["done_at"] < until, ["opportunity_id", "done_at"]].dropna()
     latest = done.groupby("opportunity_id")["done_at"].max()
-    found = pd.to_datetime(deals["opportunity_id"].map(latest)).astype("datetime64[us]")
+    found = pd.Series(latest.reindex(deals["opportunity_id"]).to_numpy(), index=deals.index, dtype="datetime64[us]")
     return pd.concat([known, found], axis=1).max(axis=1)
 
 

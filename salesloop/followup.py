@@ -1,0 +1,64 @@
+"""What a stage reads beside its book: the hygiene rules people edit, and its own results of earlier looks."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pandas as pd
+
+from salesloop import paths
+from salesloop.metrics.execution.conditions import Rule, read_rules
+from salesloop.params import read_yaml
+from salesloop.results import Results
+
+_DEFAULT = Path(__file__).parent / "metrics" / "execution" / "hygiene.yml"
+
+
+def hygiene_rules(unit: str) -> list[Rule]:
+    """Return a unit's hygiene rules: its own ``params/<unit>/hygiene.yml`` where there is one, else the default.
+
+    Raises
+    ------
+    ParameterError
+        Every key and condition of the file that cannot be read, at once.
+    """
+    own = paths.params(unit) / "hygiene.yml"
+    return read_rules(read_yaml(own if own.is_file() else _DEFAULT), file=own.name)
+
+
+def month_before(unit: str, period: pd.Period, stage: str) -> Results | None:
+    """Return a stage's published results of the month before, or None."""
+    return Results.find(paths.reports(unit, str(period - 1)) / "results", stage)
+
+
+def look_before(unit: str, period: pd.Period, as_of: dt.date, stage: str) -> Results | None:
+    """Return a stage's results of the last check-in of a month before a day, or None.
+
+    Parameters
+    ----------
+    unit : str
+        The business unit.
+    period, as_of
+        The month, and the day before which the check-in has to lie.
+    stage : str
+        The stage's name.
+    """
+    folders = (paths.reports(unit, str(period)) / "checkins").glob("????-??-??")
+    earlier = sorted((f for f in folders if f.name < str(as_of)), reverse=True)
+    return next((found for f in earlier if (found := Results.find(f / "results", stage))), None)
+
+
+def tables_of(results: Results | None, *names: str) -> dict[str, pd.DataFrame]:
+    """Return some tables of earlier results; empty where there are none."""
+    return {name: results.table(name) for name in names} if results is not None else {}
+
+
+def value_of(results: Results | None, name: str) -> float:
+    """Return a named value of earlier results, NaN where there are none."""
+    return results.value(name) if results is not None else float("nan")
+
+
+def day_of(results: Results | None) -> str:
+    """Return the day of earlier results, empty where there are none."""
+    return str(results.content["as_of"]) if results is not None else ""

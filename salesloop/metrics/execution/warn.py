@@ -1,0 +1,136 @@
+"""Early warnings and the actions worth agreeing next: most money at risk first, and not too many."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from salesloop import periods
+from salesloop.metrics.execution.moves import split_ids
+
+WARNINGS = ("id", "name", "rule", "also", "amount", "days", "rep", "team", "region", "stage", "step", "act", "move")
+PROPOSED = ("id", "what", "deal_set", "measure", "expected_move", "owner", "due", "amount", "rule", "carried")
+SHOWN, ACTIONS_MOST, DEALS_MOST = 25, 7, 8
+
+
+def warnings(broken: pd.DataFrame) -> pd.DataFrame:
+    """Return one warning a deal: its most urgent rule, how many others it breaks, most money first.
+
+    Parameters
+    ----------
+    broken : DataFrame
+        From `hygiene.violations`.
+
+    Returns
+    -------
+    DataFrame
+        ``id, name, rule, also`` (other rules broken), ``amount`` at risk, ``days``, ``rep, team, region, stage``,
+        ``step`` (suggested), ``act, move``.
+    """
+    told = broken[(broken["kind"] == "deal") & (broken["warn"] == True)]  # noqa: E712 - a column of objects
+    count = told.groupby("id").size()
+    first = told.drop_duplicates("id").copy()
+    first["also"] = first["id"].map(count).astype("float64") - 1 if len(first) else pd.Series(dtype="float64")
+    first = first.sort_values(["amount", "days", "id"], ascending=[False, False, True], kind="stable")
+    return first[list(WARNINGS)].reset_index(drop=True)
+
+
+def propose(
+    found: pd.DataFrame, checked: pd.DataFrame, deals: pd.DataFrame, *, period: pd.Period,
+    describe: Callable[..., str],
+) -> pd.DataFrame:  # fmt: skip
+    """Return the actions worth agreeing for the next month, at most seven, most money first.
+
+    Parameters
+    ----------
+    found : DataFrame
+        From `warnings`.
+    checked : DataFrame
+        From `check_actions`: deals of actions that are still running are left to them; what fell due undone comes again.
+    deals : DataFrame
+        ``Book.deals()``.
+    period : Period
+        The month just evaluated; the actions are due at the end of the next.
+    describe : callable
+        ``Text.t``: fills the message ``execution.action`` with ``rule, n, owner``; its words go into the plan file.
+
+    Returns
+    -------
+    DataFrame
+        ``id`` (``2026-10-01`` and so on), ``what``, ``deal_set`` (ids joined by ;), ``measure`` (None),
+        ``expected_move``, ``owner``, ``due``, ``amount`` (open money of the set), ``rule``, ``carried`` (the action it
+        continues, or None).
+    """
+    live = deals[deals["status"] == "open"].drop_duplicates("opportunity_id").set_index("opportunity_id")
+    sets = [*_carried(checked, live), *_fresh(found, checked)]
+    rows = sorted(sets, key=lambda row: (-row["amount"], row["deal_set"]))[:ACTIONS_MOST]
+    due = pd.Timestamp(periods.end(period + 1))
+    made = [
+        {**row, "id": f"{period}-{place:02d}", "due": due, "measure": None,
+         "what": describe("execution.action", rule=row["rule"], n=len(split_ids(row["deal_set"])), owner=row["owner"])}
+        for place, row in enumerate(rows, 1)
+    ]  # fmt: skip
+    frame = pd.DataFrame(made, columns=list(PROPOSED))
+    return frame.astype({"amount": "float64", "due": "datetime64[us]"})
+
+
+def _carried(checked: pd.DataFrame, live: pd.DataFrame) -> list[dict]:
+    """Return what fell due undone: the open deals of such actions that did not move."""
+    rows = []
+    for row in checked[checked["verdict"].isin(["partly", "not_done"])].itertuples(index=False):
+        left = [ident for ident in split_ids(row.left) if ident in live.index]
+        if left:
+            owner = row.owner if isinstance(row.owner, str) and row.owner else live.loc[left[0], "rep"]
+            rows.append({"deal_set": ";".join(left), "expected_move": row.move, "owner": owner, "rule": "carried",
+                         "amount": float(live.loc[left, "amount"].sum()), "carried": row.id})  # fmt: skip
+    return rows
+
+
+def _fresh(found: pd.DataFrame, checked: pd.DataFrame) -> list[dict]:
+    undone = checked.loc[checked["verdict"] != "done", "left"]
+    busy = {ident for left in undone for ident in split_ids(left)}
+    chosen = found[(found["act"] == True) & ~found["id"].isin(busy) & (found["amount"] > 0)]  # noqa: E712
+    chosen = chosen.assign(owner=chosen["rep"].fillna(""))
+    rows = []
+    for (owner, rule), group in chosen.groupby(["owner", "rule"], sort=True):
+        best = group.head(DEALS_MOST)
+        rows.append({"deal_set": ";".join(best["id"].astype(str)), "expected_move": best["move"].iloc[0],
+                     "owner": owner or None, "rule": rule, "amount": float(best["amount"].sum()), "carried": None})  # fmt: skip
+    return rows
+
+
+def team_sheets(
+    found: pd.DataFrame, checked: pd.DataFrame, deals: pd.DataFrame, proposed: pd.DataFrame, *, as_of: dt.date, most: int = 8
+) -> pd.DataFrame:  # fmt: skip
+    """Return what each team's meeting goes through: its actions, then its warnings, at most eight rows of each.
+
+    Returns
+    -------
+    DataFrame
+        ``team``, ``item`` (action, proposed, warning), ``subject_id``, ``what`` (a rule or an action's words),
+        ``owner``, ``amount``, ``days`` (overdue, or in that state), ``state`` (a verdict or a suggested step).
+    """
+    latest = deals.sort_values("created_at", kind="stable").drop_duplicates("rep", keep="last").set_index("rep")["team"]
+    parts = []
+    for item, table, state in (("action", checked, "verdict"), ("proposed", proposed, "rule")):
+        if len(table):
+            made = pd.DataFrame({"team": table["owner"].map(latest).astype(object), "item": item, "subject_id": table["id"],
+                                 "what": table["what"], "owner": table["owner"], "state": table[state]})  # fmt: skip
+            made["amount"] = table.get("amount", np.nan)
+            made["days"] = (pd.Timestamp(as_of) - pd.to_datetime(table["due"])) / pd.Timedelta(days=1)
+            parts.append(made)
+    if len(found):
+        parts.append(pd.DataFrame({"team": found["team"], "item": "warning", "subject_id": found["id"], "what": found["rule"],
+                                   "owner": found["rep"], "state": found["step"], "amount": found["amount"],
+                                   "days": found["days"]}))  # fmt: skip
+    columns = ["team", "item", "subject_id", "what", "owner", "amount", "days", "state"]
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    whole = pd.concat(parts, ignore_index=True)[columns]
+    whole["team"] = whole["team"].fillna("no_team")
+    whole["rank"] = whole["item"].map({"action": 0, "proposed": 1, "warning": 2})
+    whole = whole.sort_values(["team", "rank", "amount"], ascending=[True, True, False], kind="stable")
+    return whole.groupby(["team", "item"], sort=False).head(most)[columns].reset_index(drop=True)
