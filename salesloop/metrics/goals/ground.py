@@ -1,0 +1,167 @@
+"""What targets are judged on: who there is, what was measured, and the one set of draws of what is to come."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from salesloop import periods
+from salesloop.metrics import measures
+from salesloop.metrics.forecast import DRAWS
+from salesloop.metrics.pipeline.steps import first_month
+
+KNOWN = (*measures.ADDITIVE, *measures.RATES, "market_share")
+LEVELS = ("company", "region", "team", "rep")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The facts and draws that every target of a unit is judged on.
+
+    Attributes
+    ----------
+    period, as_of
+        The month under evaluation and the day up to which facts count.
+    facts : callable
+        Measure to dated facts, ``Book.facts``.
+    draws : DataFrame
+        The forecast's draws, zeros left out: ``draw, owner_id, rep, team, region, period, part, amount``.
+    names : mapping
+        Level to the names it has.
+    departed : frozenset of str
+        Reps who have left.
+    declared : mapping
+        The measures that the unit declares: their configuration.
+    market : DataFrame
+        ``period, segment, size, source``.
+    n_draws, fiscal_start, close_lag, country, currency, horizon
+        The number of draws, the unit's calendar and currency, the months that the draws cover.
+    """
+
+    period: pd.Period
+    as_of: dt.date
+    facts: Callable[[str], pd.DataFrame]
+    draws: pd.DataFrame
+    names: Mapping[str, frozenset]
+    departed: frozenset = frozenset()
+    declared: Mapping[str, Any] = field(default_factory=dict)
+    market: pd.DataFrame = field(default_factory=pd.DataFrame)
+    n_draws: int = DRAWS
+    fiscal_start: int = 1
+    close_lag: int = 5
+    country: str = "CN"
+    currency: str = "CNY"
+    horizon: int = 12
+    _kept: dict = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def ahead(self) -> pd.PeriodIndex:
+        """The months that the draws are about."""
+        return pd.period_range(first_month(self.as_of), periods=self.horizon, freq="M")
+
+    def measured(self, measure: str) -> pd.DataFrame:
+        """Return the facts of a measure, empty where the unit has none."""
+        if measure not in self._kept:
+            known = measure in (*measures.ADDITIVE, *measures.RATES, *self.declared)
+            none = pd.DataFrame({name: [] for name in measures.COLUMNS})
+            self._kept[measure] = self.facts(measure) if known else none
+        return self._kept[measure]
+
+    def actual(self, measure: str, level: str, name: str | None, months: Iterable[pd.Period]) -> tuple[float, int]:
+        """Return a measure's value and count for one scope over some months."""
+        return measures.actual(self.measured(measure), measure, level, name, months)
+
+    def first_fact(self, measure: str) -> pd.Period | None:
+        """Return the first month in which a measure was ever seen."""
+        facts = self.measured(measure)
+        return facts["on"].min().to_period("M") if len(facts) else None
+
+    def drawn(self, level: str, name: str | None) -> np.ndarray:
+        """Return months ahead x draws of bookings of one scope, by today's team."""
+        key = (level, name)
+        if key not in self._kept:
+            rows = self.draws if level == "company" else self.draws[(self.draws[level] == name).to_numpy()]
+            self._kept[key] = cube(rows, self.ahead, self.n_draws)
+        return self._kept[key]
+
+    @property
+    def has_draws(self) -> bool:
+        """Whether the forecast could draw anything."""
+        return len(self.draws) > 0
+
+
+def cube(rows: pd.DataFrame, months: pd.PeriodIndex, n: int) -> np.ndarray:
+    """Return months x draws: the sum of amounts by month and draw.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"draw": [0, 0, 1], "period": ["2026-11", "2026-11", "2026-12"], "amount": [1.0, 2.0, 5.0]})
+    >>> cube(rows, pd.period_range("2026-11", periods=2, freq="M"), 2).tolist()
+    [[3.0, 0.0], [0.0, 5.0]]
+    """
+    if rows.empty:
+        return np.zeros((len(months), n))
+    month = pd.Categorical(rows["period"].astype(str), [str(m) for m in months]).codes.astype(np.int64)
+    inside = month >= 0
+    flat = month[inside] * n + rows["draw"].to_numpy(dtype=np.int64)[inside]
+    made = np.bincount(flat, weights=rows["amount"].to_numpy(dtype=float)[inside], minlength=len(months) * n)
+    return made.reshape(len(months), n)
+
+
+def ground(book: Any, draws: pd.DataFrame, *, n_draws: int = DRAWS) -> Ground:
+    """Return the ground of a book.
+
+    Parameters
+    ----------
+    book : Book
+        The frozen tables of a period.
+    draws : DataFrame
+        Table ``draws`` of the forecast's results; empty where it could not be made.
+    n_draws : int
+        How many draws it holds, those without any bookings included.
+    """
+    config = book.config
+    columns = ["draw", "owner_id", "rep", "team", "region", "period", "part", "amount"]
+    return Ground(
+        period=book.period, as_of=book.as_of, facts=book.facts, names=names_of(book), departed=departed(book),
+        draws=draws if len(draws.columns) else pd.DataFrame({name: [] for name in columns}),
+        declared=config.measures, market=book.table("market"), n_draws=n_draws,
+        fiscal_start=config.fiscal_year_start, close_lag=config.close_lag_days, country=config.country,
+        currency=config.currency,
+    )  # fmt: skip
+
+
+def names_of(book: Any) -> dict[str, frozenset]:
+    """Return which regions, teams and reps the unit knows, by memberships and by deals."""
+    deals, members = book.deals(), book.table("memberships")
+    found = {level: set(deals[level].dropna()) | set(members[level].dropna()) for level in ("region", "team")}
+    found["rep"] = set(deals["rep"].dropna()) | set(book.rep_names.values())
+    return {level: frozenset(str(name) for name in names) for level, names in found.items()}
+
+
+def departed(book: Any) -> frozenset:
+    """Return the shown names of reps who had left by `as_of`."""
+    reps, members, day = book.table("reps"), book.table("memberships"), pd.Timestamp(book.as_of)
+    gone = set(reps.loc[(reps["left_on"] <= day) | reps["active"].isin([False]), "rep_id"])
+    ended = members.groupby("rep_id")["to_on"].agg(lambda to: bool(to.notna().all() and to.max() < day))
+    gone |= set(ended[ended].index) if len(ended) else set()
+    return frozenset(book.rep_names.get(rep, str(rep)) for rep in gone)
+
+
+def months_of(label: object, fiscal_start: int = 1) -> list[pd.Period]:
+    """Return the months of a target's period: a month, a quarter, a year, or several years such as 2026-2028.
+
+    Examples
+    --------
+    >>> len(months_of("2026-2028")), [str(m) for m in months_of("2026Q1")][:1]
+    (36, ['2026-01'])
+    """
+    first, _, last = str(label).strip().partition("-")
+    if len(first) == 4 and len(last) == 4 and first.isdigit() and last.isdigit() and int(first) <= int(last):
+        return [month for year in range(int(first), int(last) + 1) for month in periods.expand(str(year), fiscal_start)]
+    return periods.expand(label, fiscal_start)

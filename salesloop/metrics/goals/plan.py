@@ -1,0 +1,195 @@
+"""The plan as it stands: versions by date, growth turned into amounts, and every row that cannot be taken as it is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from salesloop import periods
+from salesloop.errors import ParameterError
+from salesloop.metrics.goals.ground import KNOWN, LEVELS, Ground, months_of
+
+COLUMNS = (
+    "id", "period", "level", "name", "measure", "tier", "amount", "opening", "basis", "stated", "against", "objective",
+    "valid_from", "versions", "derived", "usable", "months",
+)  # fmt: skip
+ISSUES = ("id", "issue", "done", "amount")
+TIERS = ("base", "target", "stretch")
+_KEY = ["period", "level", "name", "measure", "tier"]
+_LARGE_GROWTH = 3.0
+
+
+def read(targets: pd.DataFrame, *, ground: Ground) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the targets in force with the months they are about, and what is wrong with any row of the plan.
+
+    Parameters
+    ----------
+    targets : DataFrame
+        The plan's rows as people wrote them.
+    ground : Ground
+        Who and what there is.
+
+    Returns
+    -------
+    plan, issues : DataFrame
+        `COLUMNS`: one row a target, its current version (`amount`) beside the one at its start (`opening`); growth is
+        an amount by now; `usable` says whether it can be judged. `ISSUES`: ``id, issue, done, amount``.
+    """
+    issues: list[dict] = []
+    rows = [_clean(row, place, ground, issues) for place, row in enumerate(targets.to_dict("records"))]
+    frame = pd.DataFrame(rows)
+    if frame.empty:
+        return pd.DataFrame(columns=list(COLUMNS)), pd.DataFrame(columns=list(ISSUES))
+    plan = pd.DataFrame([_in_force(group, ground, issues) for _, group in frame.groupby("id", sort=False)])
+    plan = plan[plan["versions"] > 0]
+    plan = _with_sums(plan, ground)
+    made = pd.DataFrame([resolve(row, ground, issues) for row in plan.to_dict("records")], columns=list(COLUMNS))
+    return made.reset_index(drop=True), pd.DataFrame(issues, columns=list(ISSUES)).drop_duplicates(ignore_index=True)
+
+
+def _clean(row: dict, place: int, ground: Ground, issues: list[dict]) -> dict[str, Any]:
+    level = _word(row.get("level")) or "company"
+    period, tier = str(row.get("period") or "").strip().upper(), _word(row.get("tier")) or "base"
+    name = None if level == "company" else _named(row.get("name"), level, ground)
+    measure = _word(row.get("measure")) or ""
+    scope = level if level == "company" else f"{level}:{name}"
+    made = {**row, "id": f"{period}:{scope}:{measure}:{tier}", "period": period, "level": level, "name": name,
+            "measure": measure, "tier": tier, "place": place, "usable": True, "months": []}  # fmt: skip
+    try:
+        made["months"] = months_of(period, ground.fiscal_start)
+    except ParameterError:
+        _bad(made, "period_unreadable", issues)
+    amount = row.get("amount")
+    if amount is None or not math.isfinite(float(amount)):
+        _bad(made, "no_amount", issues)
+    elif float(amount) < 0 and row.get("basis") != "growth":
+        _bad(made, "negative", issues)
+    if level not in LEVELS or (level != "company" and name is None):
+        _bad(made, "no_name", issues)
+    elif level != "company" and name not in ground.names.get(level, ()):
+        _bad(made, f"unknown_{level}", issues)
+    elif level == "rep" and name in ground.departed:
+        _note(made, "departed_rep", "kept", issues)
+    if measure not in (*KNOWN, *ground.declared, "grr", "nrr"):
+        _bad(made, "unknown_measure", issues)
+    return made
+
+
+def _word(value: object) -> str | None:
+    text = "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value).strip()
+    return text or None
+
+
+def _named(name: object, level: str, ground: Ground) -> str | None:
+    """Return the known name that a plan's name means, whatever its case and spaces."""
+    told = _word(name)
+    same = {" ".join(known.split()).casefold(): known for known in sorted(ground.names.get(level, ()))}
+    return told if told is None else same.get(" ".join(told.split()).casefold(), told)
+
+
+def _bad(row: dict, issue: str, issues: list[dict]) -> None:
+    row["usable"] = False
+    _note(row, issue, "not_judged", issues)
+
+
+def _note(row: dict, issue: str, done: str, issues: list[dict]) -> None:
+    amount = row.get("amount")
+    told = float(amount) if isinstance(amount, (int, float)) else float("nan")
+    issues.append({"id": row["id"], "issue": issue, "done": done, "amount": told})
+
+
+def _in_force(versions: pd.DataFrame, ground: Ground, issues: list[dict]) -> dict[str, Any]:
+    """Return the version in force at `as_of`, with the one in force when the period began."""
+    dated = versions.assign(since=pd.to_datetime(versions["valid_from"]).fillna(pd.Timestamp("1900-01-01")))
+    known = dated[dated["since"] <= pd.Timestamp(periods.known_until(ground.period, ground.close_lag, ground.country))]
+    if known.empty:
+        _note(dated.iloc[0].to_dict(), "not_yet_valid", "left_out", issues)
+        return {**dated.iloc[0].to_dict(), "versions": 0}
+    twice = known[known.duplicated("since", keep=False)]
+    if twice["amount"].nunique() > 1 or len(twice):
+        _note(twice.iloc[-1].to_dict(), "doubled", "last_row", issues)
+    known = known.sort_values(["since", "place"], kind="stable").drop_duplicates("since", keep="last")
+    now = known.iloc[-1].to_dict()
+    begin = periods.start(now["months"][0]) if now["months"] else ground.as_of
+    early = known[known["since"] <= pd.Timestamp(begin)]
+    opening = (early.iloc[-1] if len(early) else known.iloc[0])["amount"]
+    return {**now, "opening": opening, "versions": len(known), "stated": now["amount"], "derived": False}
+
+
+def _with_sums(plan: pd.DataFrame, ground: Ground) -> pd.DataFrame:
+    """Add quarters and years that the plan gives by month only, as the sum of their months."""
+    monthly = plan[plan["usable"] & (plan["months"].map(len) == 1) & plan["measure"].isin(_summed(ground))]
+    monthly = monthly[monthly["basis"] != "growth"]
+    have, made = set(plan["id"]), []
+    for (level, name, measure, tier), rows in monthly.fillna({"name": ""}).groupby(
+        ["level", "name", "measure", "tier"]
+    ):
+        by_month = {row["months"][0]: row for row in rows.to_dict("records")}
+        for label in sorted(_labels(by_month, ground.fiscal_start)):
+            months, scope = months_of(label, ground.fiscal_start), level if level == "company" else f"{level}:{name}"
+            ident = f"{label}:{scope}:{measure}:{tier}"
+            if ident not in have and all(month in by_month for month in months):
+                parts = [by_month[month] for month in months]
+                made.append({
+                    **parts[-1], "id": ident, "period": label, "name": name or None, "months": months, "derived": True,
+                    "amount": sum(part["amount"] for part in parts), "opening": sum(p["opening"] for p in parts),
+                    "stated": sum(part["amount"] for part in parts),
+                })  # fmt: skip
+    return pd.concat([plan, pd.DataFrame(made)], ignore_index=True) if made else plan
+
+
+def _summed(ground: Ground) -> list[str]:
+    """Return the measures whose months add up."""
+    sums = [name for name, spec in ground.declared.items() if spec.how != "mean"]
+    return ["bookings", "new_customers", "pipeline_created", "collected", "activities", *sums]
+
+
+def _labels(by_month: dict, fiscal_start: int) -> set[str]:
+    quarters = {periods.quarter_label(month, fiscal_start) for month in by_month}
+    return quarters | {str(periods.fiscal_year(month, fiscal_start)) for month in by_month}
+
+
+def resolve(row: dict, ground: Ground, issues: list[dict]) -> dict[str, Any]:
+    """Return a target with its growth turned into an amount against the base it names."""
+    if row.get("basis") != "growth" or not row["usable"]:
+        return row | {"basis": "amount" if row.get("basis") != "growth" else "growth"}
+    base, why = base_of(row, ground)
+    if why:
+        _bad(row, why, issues)
+        return row | {"amount": float("nan"), "opening": float("nan")}
+    if abs(row["stated"]) >= _LARGE_GROWTH:
+        _note(row, "growth_large", "kept", issues)
+    return row | {"amount": base * (1 + row["stated"]), "opening": base * (1 + row["opening"])}
+
+
+def base_of(row: dict, ground: Ground) -> tuple[float, str]:
+    """Return the base of a growth target and, where it has none, why.
+
+    The base is a period named in ``against``, ``previous`` for the months just before, else ``last_year`` for the
+    same months a year earlier.
+    """
+    told, months = _word(row.get("against")), row["months"]
+    if told is None:
+        return float("nan"), "base_missing"
+    try:
+        base = _base_months(told, months, ground.fiscal_start)
+    except ParameterError:
+        return float("nan"), "base_unreadable"
+    first = ground.first_fact(row["measure"])
+    if base[-1] > ground.period:
+        return float("nan"), "base_not_over"
+    if first is None or base[0] < first:
+        return float("nan"), "base_before_data"
+    value, _ = ground.actual(row["measure"], row["level"], row["name"], base)
+    return (value, "") if math.isfinite(value) and value > 0 else (float("nan"), "base_missing")
+
+
+def _base_months(told: str, months: list[pd.Period], fiscal_start: int) -> list[pd.Period]:
+    word = told.lower().replace(" ", "_")
+    if word in ("last_year", "previous_year", "same_period_last_year", "yoy"):
+        return [month - 12 for month in months]
+    if word in ("previous", "previous_period", "last_period"):
+        return [month - len(months) for month in months]
+    return months_of(told.upper(), fiscal_start)

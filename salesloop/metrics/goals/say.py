@@ -1,0 +1,284 @@
+"""The sentences, formats and chart tables of the goals: which message, with which values."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pandas as pd
+
+from salesloop import periods
+from salesloop.metrics.goals.ground import Ground
+from salesloop.metrics.goals.smart import told_name
+
+Sentence = tuple[str, dict]
+TARGETS = {
+    "period": "period", "level": "word", "measure": "word", "tier": "word", "amount": "uom", "opening": "uom",
+    "actual_to_date": "uom", "attainment": "percent", "n": "count", "baseline": "uom", "low": "uom", "high": "uom",
+    "p_hit": "percent", "verdict": "word", "need_50": "uom", "need_80": "uom", "growth_needed": "percent",
+    "basis": "word", "begins": "period", "ends": "period", "derived": "word", "locked": "word",
+}  # fmt: skip
+SHOWN = (
+    "period", "level", "name", "measure", "tier", "amount", "actual_to_date", "attainment", "baseline", "low", "high",
+    "p_hit", "verdict",
+)  # fmt: skip
+SMART = {
+    "letter": "word",
+    "n": "count",
+    "passed": "count",
+    "failed": "count",
+    "unknown": "count",
+    "main_reason": "word",
+}
+NEEDS = {"period": "period", "level": "word", "tier": "word", "p_hit": "percent", "aim": "percent", "amount": "money",
+         "deals": "count", "pipeline": "money", "win_rate": "percent"}  # fmt: skip
+CAPACITY = {"period": "period", "level": "word", "target": "money", "capacity": "money", "low": "money", "high": "money",
+            "gap": "money", "gap_reps": "number", "reps": "count", "ramping": "count", "n": "count"}  # fmt: skip
+PARTS = {"period": "period", "measure": "word", "tier": "word", "whole": "number", "parts_level": "word", "n": "count",
+         "parts": "number", "difference": "number"}  # fmt: skip
+SPLIT = {"level": "word", "method": "word", "amount": "money", "share": "percent", "p_hit": "percent"}
+ISSUES = {"issue": "word", "done": "word", "amount": "number"}
+VERSIONS = {"period": "period", "level": "word", "measure": "word", "tier": "word", "valid_from": "date"}
+RECOVERY = {"period": "period", "level": "word", "gap": "money", "weeks": "number", "line": "word", "amount": "money",
+            "share": "percent"}  # fmt: skip
+MOST_SAID, MOST_NAMED, MOST_ROWS = 12, 3, 12
+OVER = ("met", "missed")
+
+
+def headline(judged: pd.DataFrame, ground: Ground) -> Sentence:
+    """Say where the company stands: the target just closed and the next one that matters."""
+    past, ahead = closed_target(judged, ground), main_target(judged, ground)
+    if past is None and ahead is None:
+        return "goals.headline_none", {"n": len(judged)}
+    values: dict = {}
+    if past is not None:
+        values |= {"period": past["period"], "attainment": past["attainment"], "amount": past["amount"],
+                   "actual": past["actual_to_date"]}  # fmt: skip
+    if ahead is not None:
+        values |= {
+            "next": ahead["period"],
+            "target": ahead["amount"],
+            "p_hit": ahead["p_hit"],
+            "baseline": ahead["baseline"],
+        }
+    kind = "both" if past is not None and ahead is not None else "past" if past is not None else "ahead"
+    return f"goals.headline_{kind}", values
+
+
+def _company(judged: pd.DataFrame) -> pd.DataFrame:
+    rows = judged[(judged["level"] == "company") & (judged["measure"] == "bookings") & (judged["tier"] == "base")]
+    return rows[rows["amount"].notna()]
+
+
+def closed_target(judged: pd.DataFrame, ground: Ground) -> dict | None:
+    """Return the company's bookings target that closed with the period; the shortest one."""
+    rows = _company(judged)
+    rows = rows[(rows["ends"] == str(ground.period)) & rows["verdict"].isin(OVER)]
+    return rows.sort_values("begins", ascending=False).iloc[0].to_dict() if len(rows) else None
+
+
+def main_target(judged: pd.DataFrame, ground: Ground) -> dict | None:
+    """Return the company's bookings target that matters next: its quarter's, else the nearest one with a P(hit)."""
+    rows = _company(judged)
+    rows = rows[rows["p_hit"].notna()].sort_values(["ends", "begins"])
+    if rows.empty:
+        return None
+    label = periods.quarter_label(ground.ahead[0], ground.fiscal_start)
+    own = rows[rows["period"] == label]
+    return (own if len(own) else rows).iloc[0].to_dict()
+
+
+def attainment(judged: pd.DataFrame, ground: Ground) -> dict:
+    """Return attainment of the target that closed with the period, else of the running one, as a named value."""
+    row = closed_target(judged, ground) or main_target(judged, ground)
+    return {"value": row["attainment"], "n": int(row["n"])} if row else {"value": float("nan"), "n": 0}
+
+
+def chance(judged: pd.DataFrame, ground: Ground) -> dict:
+    """Return P(hit) of the company's next target as a named value."""
+    row = main_target(judged, ground)
+    return {"value": row["p_hit"], "n": ground.n_draws} if row else {"value": float("nan"), "n": 0}
+
+
+def counts(judged: pd.DataFrame) -> list[Sentence]:
+    """Say how many targets are met, missed, on course and not to be judged."""
+    if judged.empty:
+        return []
+    told = judged["verdict"].value_counts()
+    done = [
+        ("goals.counts_past", {"n": int(told.get("met", 0) + told.get("missed", 0)), "met": int(told.get("met", 0))})
+    ]
+    ahead = {"n": int(len(judged) - told.get("met", 0) - told.get("missed", 0)), "course": int(told.get("on_course", 0)),
+             "risk": int(told.get("at_risk", 0)), "stretch": int(told.get("no_stretch", 0)),
+             "credible": int(told.get("not_credible", 0)),
+             "unknown": int(sum(told.get(name, 0) for name in ("cannot_tell", "not_measurable", "too_far")))}  # fmt: skip
+    return [*done, ("goals.counts_ahead", ahead)]
+
+
+def issues(found: pd.DataFrame) -> list[Sentence]:
+    """Name each kind of row that could not be taken as it is, with how many there are and the first of them."""
+    told: list[Sentence] = []
+    for issue, rows in found.groupby("issue", sort=True) if len(found) else ():
+        named = list(dict.fromkeys(rows["id"]))
+        told.append((f"goals.issue.{issue}", {"n": len(named), "which": _listed(named)}))
+    return told or [("goals.issue_none", {})]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
+
+
+def mismatches(found: pd.DataFrame) -> list[Sentence]:
+    """Name where parts and whole differ."""
+    if found.empty:
+        return [("goals.parts_none", {})]
+    short, over = found[found["difference"] < 0], found[found["difference"] > 0]
+    told = [("goals.parts_short", {"n": len(short), "which": _listed(short["id"].tolist())})] if len(short) else []
+    return told + ([("goals.parts_over", {"n": len(over), "which": _listed(over["id"].tolist())})] if len(over) else [])
+
+
+def smart(audit: pd.DataFrame, judged: pd.DataFrame) -> list[Sentence]:
+    """Return a sentence for each letter that fails of the targets ahead, the company's and teams' first."""
+    failed = audit[audit["ok"].isin([False])]
+    place = {ident: i for i, ident in enumerate(judged.loc[~judged["verdict"].isin(OVER), "id"])}
+    failed = (
+        failed[failed["id"].isin(place)].assign(order=lambda f: f["id"].map(place)).sort_values("order", kind="stable")
+    )
+    told = [(reason, json.loads(values)) for reason, values in zip(failed["reason"], failed["values"], strict=True)]
+    rest = len(told) - MOST_SAID
+    shown: list[Sentence] = told[:MOST_SAID]
+    if rest > 0:
+        shown.append(("goals.smart_more", {"n": rest}))
+    return shown or [("goals.smart_all", {})] if len(audit) else []
+
+
+def needs(table: pd.DataFrame) -> list[Sentence]:
+    """Say what each company target ahead would take."""
+    told: list[Sentence] = []
+    for row in table[(table["level"] == "company") & (table["tier"] == "base")].head(6).to_dict("records"):
+        values = {key: row[key] for key in ("period", "aim", "amount", "deals", "pipeline", "win_rate", "p_hit")}
+        told.append(("goals.need_nothing" if row["amount"] <= 0 else "goals.need", values))
+    return told or [("goals.need_none", {})]
+
+
+def capacity(table: pd.DataFrame, ramps: int, ground: Ground) -> list[Sentence]:
+    """Say whether the people there can carry the company's next target: its quarter's, else the first."""
+    own = table[table["level"] == "company"] if len(table) else table
+    if own.empty:
+        return [("goals.capacity_none", {})]
+    quarter = own[own["period"] == periods.quarter_label(ground.ahead[0], ground.fiscal_start)]
+    row = (quarter if len(quarter) else own).iloc[0].to_dict()
+    values = {key: row[key] for key in ("period", "capacity", "target", "low", "high", "reps", "n")}
+    values |= {"gap": abs(row["gap"]), "gap_reps": abs(row["gap_reps"])}
+    kind = "within" if row["low"] <= row["target"] <= row["high"] else "short" if row["gap"] > 0 else "enough"
+    return [(f"goals.capacity_{kind}", values), ("goals.ramp" if ramps >= 5 else "goals.ramp_few", {"n": ramps})]
+
+
+def split(table: pd.DataFrame, whole: dict | None) -> Sentence:
+    """Say which target is split and how."""
+    if whole is None or table.empty:
+        return "goals.split_none", {}
+    chance = table.loc[table["method"] == "equal_chance", "p_hit"].median()
+    return "goals.split", {
+        "period": whole["period"],
+        "amount": whole["amount"],
+        "n": int(table["name"].nunique()),
+        "p": chance,
+    }
+
+
+def recovery(table: pd.DataFrame) -> list[Sentence]:
+    """Say what would bring locked targets back on course."""
+    told: list[Sentence] = []
+    for _, rows in table.groupby("id", sort=False) if len(table) else ():
+        sums = rows.groupby("line")["amount"].sum()
+        first = rows.iloc[0]
+        values = {"period": first["period"], "scope": told_name(first["name"]), "gap": first["gap"], "weeks": first["weeks"],
+                  "open": float(sums.get("win_open", 0.0)), "pull": float(sums.get("pull_in", 0.0)),
+                  "create": float(sums.get("create", 0.0))}  # fmt: skip
+        told.append(("goals.recovery_company" if first["level"] == "company" else "goals.recovery", values))
+    return told[:4] or [("goals.recovery_none", {})]
+
+
+def standing(judged: pd.DataFrame, ground: Ground) -> pd.DataFrame:
+    """Return the targets that a page shows: closed with the period, running or ahead, of company, regions and teams."""
+    told = judged[(judged["ends"] >= str(ground.period)) | (judged["ends"] == "")]
+    return told[told["level"] != "rep"].reset_index(drop=True)
+
+
+def of_reps(judged: pd.DataFrame, ground: Ground) -> pd.DataFrame:
+    """Return the reps' targets that closed with the period or end within the next quarter, in alphabetical order."""
+    told = judged[
+        (judged["level"] == "rep") & (judged["ends"] >= str(ground.period)) & (judged["ends"] <= str(ground.period + 3))
+    ]
+    return told.sort_values(["name", "begins", "ends"]).reset_index(drop=True)
+
+
+def bullets(judged: pd.DataFrame, ground: Ground) -> pd.DataFrame:
+    """Return the chart of attainment: a row a scope of one period.
+
+    Returns
+    -------
+    DataFrame
+        ``period, level, name, attained, expected, low, high`` as shares of the target, ``n``.
+    """
+    rows = judged[(judged["measure"] == "bookings") & (judged["tier"] == "base") & (judged["level"] != "rep")]
+    rows = rows[(rows["amount"] > 0) & rows["actual_to_date"].notna()]
+    label = next((name for name in _choices(ground) if (rows["period"] == name).any()), None)
+    rows = rows[rows["period"] == label].head(MOST_ROWS)
+    made = rows[["period", "level", "name"]].assign(
+        attained=rows["attainment"], **{new: rows[old] / rows["amount"] for new, old in
+                                        (("expected", "baseline"), ("low", "low"), ("high", "high"))}, n=rows["n"])  # fmt: skip
+    return made.astype(dict.fromkeys(("attained", "expected", "low", "high"), float)).reset_index(drop=True)
+
+
+def about(table: pd.DataFrame) -> dict:
+    """Return what the chart of attainment is about: ``period, n``."""
+    return {"period": table["period"].iloc[0] if len(table) else None, "n": len(table)}
+
+
+def _choices(ground: Ground) -> list[str]:
+    month, start = ground.period, ground.fiscal_start
+    following = ground.ahead[0]
+    return [periods.quarter_label(month, start), str(month), str(periods.fiscal_year(month, start)),
+            periods.quarter_label(following, start), str(following)]  # fmt: skip
+
+
+def chances(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return the chart of P(hit): the company's bookings targets ahead, ``period, tier, p_hit, amount``."""
+    rows = judged[(judged["level"] == "company") & (judged["measure"] == "bookings") & judged["p_hit"].notna()]
+    return (
+        rows.sort_values(["ends", "begins"])[["period", "tier", "p_hit", "amount"]]
+        .head(MOST_ROWS)
+        .reset_index(drop=True)
+    )
+
+
+def company_capacity(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the chart of capacity: the company's rows, else the teams' of the first period."""
+    own = table[table["level"] == "company"] if len(table) else table
+    return own.head(MOST_ROWS).reset_index(drop=True)
+
+
+def versions(plan: pd.DataFrame) -> pd.DataFrame:
+    """Return the targets that were changed since they began: opening and current version."""
+    if plan.empty:
+        return plan.reindex(
+            columns=["period", "level", "name", "measure", "tier", "opening", "amount", "versions", "valid_from"]
+        )
+    moved = plan[(plan["versions"] > 1) & ~plan["derived"].astype(bool)]
+    columns = ["period", "level", "name", "measure", "tier", "opening", "amount", "versions", "valid_from"]
+    return moved[columns].reset_index(drop=True)
+
+
+def changed(plan: pd.DataFrame) -> Sentence:
+    """Say how many targets were changed since they were first set."""
+    table = versions(plan)
+    return ("goals.versions", {"n": len(table)}) if len(table) else ("goals.versions_none", {})
+
+
+def far(judged: pd.DataFrame) -> list[Sentence]:
+    """Say what growth targets far ahead ask for."""
+    rows = judged[(judged["verdict"] == "too_far") & judged["growth_needed"].map(math.isfinite)]
+    return [("goals.far", {"period": row["period"], "scope": told_name(row["name"]), "amount": row["amount"],
+                           "growth": row["growth_needed"]}) for row in rows.head(4).to_dict("records")]  # fmt: skip
