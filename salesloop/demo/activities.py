@@ -1,0 +1,139 @@
+"""What reps plan and do: calls, mails, meetings, visits, demos, tasks, on deals and on leads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from salesloop.demo.arrivals import Columns
+from salesloop.demo.ids import zoho
+from salesloop.demo.process import KEPT
+from salesloop.demo.rng import choice, mix, poisson, uniform
+from salesloop.schema import ACTIVITY_TYPES
+
+if TYPE_CHECKING:
+    from salesloop.demo.tables import View
+
+RATE = 0.16
+TYPE_MIX = np.array([
+    [0.44, 0.30, 0.08, 0.03, 0.03, 0.12], [0.30, 0.26, 0.16, 0.10, 0.06, 0.12], [0.22, 0.24, 0.16, 0.10, 0.16, 0.12],
+    [0.28, 0.30, 0.16, 0.12, 0.04, 0.10], [0.34, 0.26, 0.18, 0.12, 0.00, 0.10],
+])  # fmt: skip
+SUBJECTS = {
+    "call": ("Follow-up call", "电话跟进", "Pricing call"), "email": ("Send proposal", "发送资料", "E-mail follow-up"),
+    "meeting": ("Requirements meeting", "需求沟通会", "Contract review"), "visit": ("On-site visit", "客户拜访", "Plant tour"),
+    "demo": ("Product demo", "产品演示", "Pilot walk-through"), "task": ("Prepare quote", "准备方案", "Update close plan"),
+}  # fmt: skip
+MINUTES = np.array([15.0, 8.0, 60.0, 120.0, 75.0, 30.0])
+
+
+def _on_deals(now: View) -> Columns:
+    stays, world = now.crm.stays, now.world
+    end = np.minimum(stays["out"], world.n_days - 2.0)
+    zero = np.zeros(len(end), dtype=np.int64)
+    begin, until = world.plain.read(zero, stays["t_in"]), world.plain.read(zero, end)
+    count = np.minimum(poisson(uniform(stays["key"], "activities", stays["no"]), RATE * (until - begin) + 0.4), 40)
+    row = np.repeat(np.arange(len(count)), count)
+    number = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    key = mix(stays["key"][row], "activity", stays["no"][row], number)
+    shown = begin[row] + uniform(key, "when") * (until - begin)[row]
+    return {
+        "key": key, "deal": stays["deal"][row], "lead": np.full(len(row), -1), "t": world.plain.when(np.zeros(len(row), dtype=np.int64), shown),
+        "type": choice(uniform(key, "type"), TYPE_MIX[stays["stage"][row]]), "owner": stays["owner"][row],
+    }  # fmt: skip
+
+
+def _on_leads(now: View) -> Columns:
+    leads, world = now.crm.leads, now.world
+    row = np.repeat(np.arange(len(leads["key"])), leads["attempts"])
+    number = np.arange(len(row)) - np.repeat(np.cumsum(leads["attempts"]) - leads["attempts"], leads["attempts"])
+    key = mix(leads["key"][row], "attempt", number)
+    later = np.where(number == 0, 0.0, number * 2.0 + 3.0 * uniform(key, "gap"))
+    zero = np.zeros(len(row), dtype=np.int64)
+    answered = np.where(np.isfinite(leads["answered"]), leads["answered"], leads["t"])[row]
+    t = world.plain.when(zero, world.plain.read(zero, answered) + later)
+    kind = np.where(uniform(key, "type") < 0.65, 0, 1)
+    return {"key": key, "deal": np.full(len(row), -1), "lead": row, "t": t, "type": kind, "owner": leads["owner"][row]}
+
+
+def _on_actions(now: View) -> Columns:
+    """Return the touch that an action on a named deal brings, where it reaches the deal."""
+    nudges, deals, stays = now.company.nudges, now.crm.deals, now.crm.stays
+    rows = np.flatnonzero(np.isin(deals["key"], np.fromiter(nudges, dtype=np.uint64, count=len(nudges))))
+    rows = rows[uniform(deals["key"][rows], "reached") < KEPT]
+    span = np.array([nudges[int(key)] for key in deals["key"][rows]]).reshape(len(rows), 2)
+    key = mix(deals["key"][rows], "action touch")
+    t = np.floor(span[:, 0] + uniform(key, "when") * 0.6 * (span[:, 1] - span[:, 0])) + uniform(key, "hour")
+    last = np.zeros(len(deals["key"]))
+    np.maximum.at(last, stays["deal"], np.minimum(stays["out"], 1e9))
+    live = t < last[rows]
+    rows, key, t = rows[live], key[live], t[live]
+    owner = stays["owner"][np.searchsorted(stays["deal"], rows)]
+    return {
+        "key": key,
+        "deal": rows,
+        "lead": np.full(len(rows), -1),
+        "t": t,
+        "type": choice(uniform(key, "type"), TYPE_MIX[1]),
+        "owner": owner,
+    }
+
+
+def every(now: View) -> Columns:
+    """Return all activities ever, with when they were planned, for when, and whether they came about; made once."""
+    path = now.company.path
+    if getattr(path, "activities", None) is None:
+        parts = [_on_deals(now), _on_leads(now), _on_actions(now)]
+        made = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        key = made["key"]
+        made["planned"] = made["t"] + np.where(uniform(key, "moved") < 0.3, -np.floor(3.0 * uniform(key, "late")), 0.0)
+        made["made"] = np.minimum(made["planned"], made["t"]) - np.floor(9.0 * uniform(key, "ahead") ** 2)
+        u = uniform(key, "fate")
+        made["fate"] = np.where(u < 0.05, 1, np.where(u < 0.13, 2, 0))
+        made["owner"] = now.world.people.holder(made["owner"], made["t"])
+        path.activities = made  # type: ignore[attr-defined]
+    return path.activities  # type: ignore[attr-defined]
+
+
+def known(now: View) -> Columns:
+    """Return the activities entered by now, on deals and leads that were known."""
+    made = every(now)
+    deals, leads = now.crm.deals, now.crm.leads
+    born = np.where(made["deal"] >= 0, deals["t"][made["deal"]], leads["t"][made["lead"]] if len(leads["t"]) else 0.0)
+    entered = np.maximum(made["made"], born)
+    rows = (entered < now.until) & (made["t"] >= now.crm.start)
+    part = {name: values[rows] for name, values in made.items()} | {"made": entered[rows]}
+    part["done"] = np.where((part["fate"] == 0) & (part["t"] < now.until), part["t"], np.inf)
+    return part
+
+
+def last_done(now: View) -> pd.Series:
+    """Return the last activity done on each deal, by deal."""
+    part = known(now)
+    rows = (part["deal"] >= 0) & np.isfinite(part["done"])
+    return pd.Series(part["done"][rows]).groupby(part["deal"][rows]).max()
+
+
+def frame(now: View) -> pd.DataFrame:
+    """Return the canonical activities, oldest first."""
+    part = known(now)
+    order = np.lexsort((part["key"], part["made"]))
+    part = {name: values[order] for name, values in part.items()}
+    deals, on_deal = now.crm.deals, part["deal"] >= 0
+    cancelled = (part["fate"] == 1) & (part["t"] < now.until)
+    status = np.where(cancelled, "cancelled", np.where(np.isfinite(part["done"]), "done", "planned"))
+    kind = np.array(ACTIVITY_TYPES, dtype=object)[part["type"]]
+    pick = (uniform(part["key"], "subject") * 3).astype(int)
+    lead = np.where(on_deal, 0, part["lead"])
+    lead_key = now.crm.leads["key"][lead] if len(now.crm.leads["key"]) else np.zeros(len(lead), dtype=np.uint64)
+    return pd.DataFrame({
+        "activity_id": zoho(part["key"], "activity"), "type": kind,
+        "subject": [SUBJECTS[word][i] for word, i in zip(kind, pick, strict=True)], "status": status, "owner_id": now.rep_ids(part["owner"]),
+        "owner": now.rep_names(part["owner"]), "opportunity_id": np.where(on_deal, zoho(deals["key"][part["deal"]], "deal"), None),
+        "account_id": np.where(on_deal, zoho(deals["account"][part["deal"]], "account"), None), "contact_id": None,
+        "lead_id": np.where(on_deal, None, zoho(lead_key, "lead")), "planned_at": now.stamp(part["planned"]), "done_at": now.stamp(part["done"]),
+        "created_at": now.stamp(part["made"]),
+        "minutes": np.where(np.isfinite(part["done"]), np.round(MINUTES[part["type"]] * (0.5 + uniform(part["key"], "minutes"))), np.nan),
+    })  # fmt: skip

@@ -1,0 +1,135 @@
+"""What people decide and what it does in truth: levers, actions on named deals, targets."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from salesloop.demo.ids import deal_keys
+from salesloop.demo.rng import mix, uniform
+from salesloop.demo.world import LEVERS, rules_of_lever
+
+if TYPE_CHECKING:
+    from salesloop.demo.company import Company
+
+ACTION_DAYS = 30.0
+EFFORT, EFFORT_MOST = 0.10, 0.03
+CHANGE_MOST = 0.6
+
+
+def take(company: Company, plan: Mapping[str, pd.DataFrame], *, since: float) -> None:
+    """Let a company take decisions: each acts from its own day on, and none before `since`.
+
+    Parameters
+    ----------
+    plan : mapping of str to DataFrame
+        ``targets``, ``actions``, ``interventions`` with the plan files' columns; rows taken before are passed over.
+    since : float
+        Days since the first simulated day: the first day that is not simulated yet.
+    """
+    for name in ("targets", "actions", "interventions"):
+        rows = plan.get(name)
+        if rows is None or not len(rows):
+            continue
+        new = _unseen(company.decisions.get(name), rows)
+        if name == "interventions":
+            company.world.add([rule for row in new.to_dict("records") for rule in _lever(company, row, since)])
+        elif name == "actions":
+            for row in new.to_dict("records"):
+                _action(company, row, since)
+        if len(new):
+            company.decisions[name] = pd.concat([company.decisions.get(name), new], ignore_index=True)
+
+
+def _unseen(old: pd.DataFrame | None, rows: pd.DataFrame) -> pd.DataFrame:
+    rows = rows.astype(object).where(rows.notna(), None)
+    if old is None or "id" not in rows:
+        return rows
+    return rows[~rows["id"].isin(old["id"])]
+
+
+def as_day(value: object) -> dt.date | None:
+    """Return a plan file's day, None where there is none."""
+    stamp = pd.to_datetime(str(value)[:10], errors="coerce") if value is not None else pd.NaT
+    return None if pd.isna(stamp) else stamp.date()
+
+
+def number(value: object) -> float:
+    """Return a plan file's number, NaN where there is none."""
+    found = pd.to_numeric(str(value).replace(",", ""), errors="coerce") if value is not None else np.nan
+    return float(found)
+
+
+def truth_of_lever(company: Company, ident: str) -> float:
+    """Return what share of a lever's promise comes true; hidden from everybody who reports."""
+    if company.options.lever_truth is not None:
+        return company.options.lever_truth
+    u = uniform(mix(company.options.seed, f"lever {ident}"), "truth")
+    return float(np.round(0.1 + 1.1 * u[0], 2))
+
+
+def _lever(company: Company, row: dict, since: float) -> list:
+    planted = {found.id for found in company.options.interventions}
+    start = as_day(row.get("start"))
+    if row.get("id") in planted or start is None:
+        return []
+    world, end = company.world, as_day(row.get("end"))
+    begin, lever = max(world.day(start), since), str(row.get("lever") or "")
+    kind, value = str(row.get("applies_to_kind") or ""), str(row.get("applies_to") or "")
+    change = number(row.get("change"))
+    if not np.isfinite(change):
+        change = _share(company, number(row.get("expected_effect")), begin, world.day(end) + 1 if end else begin + 90.0)
+    truth = truth_of_lever(company, str(row.get("id")))
+    factor = 1.0 + truth * float(np.clip(change, -CHANGE_MOST, CHANGE_MOST))
+    known = lever if lever in LEVERS else "conversion"
+    return rules_of_lever(world, known, kind, value, begin, np.inf, factor, str(row.get("id")))
+
+
+def _share(company: Company, effect: float, begin: float, end: float) -> float:
+    """Return a promised effect in money as a share of what the company books in as many days."""
+    won = [(t, amount) for _, t, amount, _ in company._flow.won]
+    if not np.isfinite(effect) or not won:
+        return 0.0
+    t, amount = np.concatenate([a for a, _ in won]), np.concatenate([b for _, b in won])
+    year = amount[(t >= begin - 365) & (t < begin)].sum()
+    return effect / max(year / 365.0 * max(end - begin, 30.0), 1.0)
+
+
+def _action(company: Company, row: dict, since: float) -> None:
+    world, created = company.world, as_day(row.get("created"))
+    if created is None:
+        return
+    due = as_day(row.get("due"))
+    begin = max(world.day(created) + 1, since)
+    end = max(world.day(due) + 1 if due else begin + ACTION_DAYS, begin + 7.0)
+    for key in deal_keys(company, str(row.get("deal_set") or "").split(";")):
+        company.nudges.setdefault(key, (begin, end))
+
+
+def effort(company: Company, months: np.ndarray) -> np.ndarray:
+    """Return what targets do to the arrivals' log level by month: a little, and only targets set before the month."""
+    rows = company.decisions.get("targets")
+    made = np.zeros(len(months))
+    if rows is None or not len(rows):
+        return made
+    of_company = rows[(rows["level"] == "company") & (rows["measure"] == "bookings")]
+    if not len(of_company):
+        return made
+    amount = pd.to_numeric(of_company["amount"], errors="coerce").to_numpy(dtype=float)
+    from_day = [as_day(value) for value in of_company["valid_from"]]
+    period, base = (
+        of_company["period"].astype(str).to_numpy(),
+        np.nanmedian(amount[of_company["period"].astype(str).str.len() == 7]),
+    )
+    for place, month in enumerate(months):
+        begin = company.world.origin + dt.timedelta(days=int(company.world.starts[month]))
+        mine = [
+            i for i, day in enumerate(from_day) if period[i] == f"{begin:%Y-%m}" and day is not None and day < begin
+        ]
+        if mine and np.isfinite(amount[mine[-1]]) and amount[mine[-1]] > 0 and base > 0:
+            made[place] = np.clip(EFFORT * np.log(amount[mine[-1]] / base), -EFFORT_MOST, EFFORT_MOST)
+    return made
