@@ -77,6 +77,7 @@ def look() -> dict[str, Any]:
     return settings
 
 
+@lru_cache(maxsize=1)
 def _wheel_font() -> list[str]:
     """Register the font that the wheel carries and return its name; nothing where the wheel is not installed."""
     try:

@@ -1,0 +1,216 @@
+"""What happens in a stage's own process: run the notebook, check what it left, draw its pages."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from salesloop.run import files
+from salesloop.run.reason import why
+
+Tell = Callable[[str], object]
+BRIEF = "brief"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One stage to be run in a work folder.
+
+    Attributes
+    ----------
+    stage, notebook : str
+        The stage and its notebook's path.
+    work : str
+        The folder that becomes the report.
+    parameters : dict
+        What the notebook is given.
+    languages : tuple of str
+        The languages of its pages.
+    gaps : tuple of dict
+        For the brief: the stages that failed.
+    home : str
+        The address of the page that the stage's page leads back to; ``{lang}`` stands for the language.
+    """
+
+    stage: str
+    notebook: str
+    work: str
+    parameters: dict[str, Any]
+    languages: tuple[str, ...]
+    gaps: tuple[dict[str, str], ...] = ()
+    home: str = ""
+
+
+@dataclass
+class Done:
+    """What came of a stage: its files with their hashes, or the cell that failed and why."""
+
+    outputs: dict[str, str] = field(default_factory=dict)
+    cell: str = ""
+    reason: str = ""
+    died: bool = False
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_mb: float = 0.0
+
+
+def run_stage(task: Task, tell: Tell) -> Done:
+    """Run a stage's notebook and draw its pages; what goes wrong is told, never raised."""
+    begun, done = time.perf_counter(), Done()
+    try:
+        _fresh(task)
+        _execute(task, tell)
+        tell("")
+        _check(task)
+        draw(task)
+        done.outputs = files.hashes(
+            Path(task.work), files.of_stage(Path(task.work), Path(task.notebook).stem, task.stage)
+        )
+    except BaseException as error:
+        done.cell, done.reason = _told(error)
+    done.seconds, done.cpu_seconds, done.peak_mb = time.perf_counter() - begun, time.process_time(), _peak_mb()
+    return done
+
+
+def _peak_mb() -> float:
+    """Return the most memory this process has held, NaN where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return float("nan")
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (1024**2 if sys.platform == "darwin" else 1024)
+
+
+def _fresh(task: Task) -> None:
+    """Give the process what a new kernel would have: its folder, its own randomness."""
+    import numpy as np
+
+    os.chdir(Path(task.notebook).parent)
+    sys.path.insert(0, "")
+    random.seed()
+    np.random.seed()  # noqa: NPY002 - the state that a fork would share
+
+
+def _execute(task: Task, tell: Tell) -> None:
+    import papermill
+
+    from salesloop.run import engine
+
+    target = Path(task.work) / Path(task.notebook).name
+    papermill.execute_notebook(
+        _plain(task.notebook), _plain(str(target)), task.parameters, engine_name=engine.NAME, progress_bar=False,
+        tell=tell,
+    )  # fmt: skip
+    tidy(target)
+
+
+def _plain(path: str) -> str:
+    """Return a path in which papermill finds no parameters."""
+    return path.replace("{", "{{").replace("}", "}}")
+
+
+def tidy(notebook: Path) -> None:
+    """Take times, paths and chance ids out of an executed notebook, so that the same run leaves the same bytes."""
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    content["metadata"].pop("papermill", None)
+    for cell in content["cells"]:
+        cell["metadata"].pop("papermill", None)
+        cell["metadata"].pop("execution", None)
+        if not cell["metadata"].get("tags", True):
+            del cell["metadata"]["tags"]
+        if "injected-parameters" in cell["metadata"].get("tags", []):
+            cell["id"] = "injected-parameters"
+    files.write(notebook, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+
+class NotWhole(Exception):
+    """A notebook ran to its end and is still no report."""
+
+
+def _check(task: Task) -> None:
+    """See that every cell ran without an error and that the results were saved and can be read."""
+    notebook = json.loads((Path(task.work) / Path(task.notebook).name).read_text(encoding="utf-8"))
+    for index, cell in enumerate(notebook["cells"]):
+        if cell["cell_type"] != "code" or not "".join(cell["source"]).strip():
+            continue
+        if cell["execution_count"] is None:
+            raise NotWhole(str(cell.get("id", index + 1)), "the cell was not executed")
+        if any(output["output_type"] == "error" for output in cell["outputs"]):
+            raise NotWhole(str(cell.get("id", index + 1)), "the cell left an error")
+    _check_results(Path(task.work) / "results", task)
+
+
+def _check_results(folder: Path, task: Task) -> None:
+    try:
+        content = json.loads((folder / f"{task.stage}.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotWhole("", "no results were saved: the last cell must be stage.save()") from None
+    except ValueError:
+        raise NotWhole("", "the saved results are no valid JSON") from None
+    said = {name: str(content.get(name)) for name in ("stage", "unit", "period")}
+    meant = {"stage": task.stage, "unit": task.parameters["unit"], "period": task.parameters["period"]}
+    if said != meant:
+        raise NotWhole("", f"the saved results are of {said}, not of {meant}")
+    absent = [name for name, table in content["tables"].items() if not (folder / table["file"]).is_file()]
+    if absent:
+        raise NotWhole("", f"tables {', '.join(absent)} were named but not saved")
+
+
+def draw(task: Task) -> None:
+    """Draw the stage's page in each language; the brief's is the report's first page."""
+    from salesloop.report import render_stage
+
+    if task.stage == BRIEF:
+        draw_brief(task)
+        return
+    work = Path(task.work)
+    notebook = work / Path(task.notebook).name
+    for lang in task.languages:
+        page = render_stage(notebook, work / "results", lang, home=task.home.format(lang=lang))
+        files.write(work / f"{notebook.stem}.{lang}.html", page)
+
+
+def draw_brief(task: Task, tell: Tell | None = None) -> None:
+    """Draw the report's first page in each language from what results there are, with a panel for each gap."""
+    from salesloop.params import load_unit
+    from salesloop.report import render_brief
+
+    config = load_unit(task.parameters["unit"])
+    for lang in task.languages:
+        page = render_brief(Path(task.work) / "results", lang, config, task.gaps)
+        files.write(Path(task.work) / f"index.{lang}.html", page)
+
+
+def close(unit: str, period: str, folder: str, when: str, tell: Tell) -> int:
+    """Close the loop of a published report: proposal, ledger, what approves itself."""
+    from salesloop import loop
+
+    return loop.close(unit, period, Path(folder) / "results", when=when)
+
+
+def draw_index(unit: str, folder: str, languages: tuple[str, ...], tell: Tell) -> None:
+    """Draw the page that lists a unit's reports, in each language."""
+    from salesloop.report import render_index
+
+    for lang in languages:
+        files.write(Path(folder) / f"index.{lang}.html", render_index(folder, lang))
+
+
+def _told(error: BaseException) -> tuple[str, str]:
+    """Return the cell that failed, if one did, and why."""
+    if isinstance(error, NotWhole):
+        return error.args[0], error.args[1]
+    raised = getattr(error, "raised", None)
+    if raised is None:
+        return "", why(error)
+    if isinstance(raised, SystemExit):
+        return error.cell, "the cell left the notebook (exit or quit), so the rest did not run"  # type: ignore[attr-defined]
+    return error.cell, why(raised, error.source)  # type: ignore[attr-defined]
