@@ -1,0 +1,263 @@
+"""Landing: an import's rows become versions, where they differ from what is stored; nothing is ever overwritten."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from salesloop.params import UnitConfig, load_unit
+from salesloop.schema import TABLES
+from salesloop.sources.landing import REJECT_COLUMNS, FileReport, Landing
+from salesloop.store import stamps
+from salesloop.store.base import columns, literal, moment, one, opened, quoted, versions
+from salesloop.store.staging import Export, column_list, export_of, latest, missing, register, stage
+
+_FATES = ("new", "changed", "unchanged", "deleted", "rejected")
+
+
+@dataclass
+class ImportSummary:
+    """What an import changed.
+
+    Attributes
+    ----------
+    unit, import_id, as_of
+        Whose, under which number it stands in the import log (0: it repeats an earlier one), the day of the export.
+    tables : dict of str to dict
+        Per table the rows that were ``new, changed, unchanged, deleted, rejected``.
+    notes : list of str
+        What the reader should know, a sentence each.
+    """
+
+    unit: str
+    import_id: int
+    as_of: dt.date
+    tables: dict[str, dict[str, int]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def repeated(self) -> bool:
+        """Whether the import brought nothing that was not stored."""
+        return self.import_id == 0
+
+    def frame(self) -> pd.DataFrame:
+        """Return the counts as a table: ``table, new, changed, unchanged, deleted, rejected``."""
+        rows = [{"table": name, **counts} for name, counts in self.tables.items()]
+        return pd.DataFrame(rows, columns=["table", *_FATES])
+
+    def lines(self) -> list[str]:
+        """Return what to print, a line each."""
+        told = [
+            f"{name}: " + ", ".join(f"{n} {fate}" for fate, n in counts.items() if n)
+            for name, counts in self.tables.items()
+            if any(counts.values())
+        ]
+        return [*told, *self.notes]
+
+
+def land(unit: str, landing: Landing, *, as_of: dt.date | None = None) -> ImportSummary:
+    """Store an import: every row that is new or differs becomes a version, all in one transaction.
+
+    Parameters
+    ----------
+    unit : str
+        The business unit; it must have a unit.yml.
+    landing : Landing
+        What the door read.
+    as_of : date, optional
+        The day of the export; else the landing's own, else today.
+
+    Returns
+    -------
+    ImportSummary
+        Counts by table, and notes.
+
+    Raises
+    ------
+    LockedError
+        Another process has held the store for a minute.
+    """
+    config = load_unit(unit)
+    export = export_of(landing, config, as_of)
+    with opened(unit, write=True) as connection:
+        connection.execute("BEGIN")
+        try:
+            summary = _Import(connection, unit, landing, export, config).run()
+            connection.execute("COMMIT" if summary.import_id else "ROLLBACK")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+    return summary
+
+
+class _Import:
+    """One import inside its transaction."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, unit: str, landing: Landing, export: Export,
+                 config: UnitConfig):  # fmt: skip
+        self.sql, self.unit, self.landing, self.export, self.config = connection, unit, landing, export, config
+        (self.number,) = self._row("SELECT coalesce(max(import_id), 0) + 1 FROM imports")
+        self.counts: dict[str, dict[str, Any]] = {}
+        self.notes: list[str] = []
+
+    def _row(self, query: str) -> tuple:
+        return one(self.sql, query)
+
+    def run(self) -> ImportSummary:
+        """Store the tables, the rejects and the log's line; an import that repeats an earlier one is left out."""
+        names = register(self.sql, self.landing)
+        reach = stamps.reach(
+            self.sql, {name: self.landing.tables[name] for name in names},
+            as_of=self.export.as_of, stated=self.export.stated, zone=self.export.zone,
+        )  # fmt: skip
+        digests = [self._table(name, reach[1]) for name in names]
+        digest = json.dumps([digests, str(self.export.as_of) if self.export.stated else None, self._door()])
+        moved = sum(self.counts[name][fate] for name in names for fate in ("new", "changed", "deleted"))
+        (seen,) = one(self.sql, "SELECT count(*) FROM imports WHERE digest = ?", [digest])
+        if seen and not moved:
+            return ImportSummary(
+                self.unit, 0, self.export.as_of, self._told(), ["nothing new: repeats an earlier import"]
+            )
+        self._rejects()
+        self._log(digest, reach)
+        return ImportSummary(self.unit, self.number, self.export.as_of, self._told(), self.notes)
+
+    def _told(self) -> dict[str, dict[str, int]]:
+        return {name: {fate: counts[fate] for fate in _FATES} for name, counts in self.counts.items()}
+
+    def _door(self) -> list:
+        return [[report.file, report.sheet, report.read, report.kept, report.rejected] for report in self.landing.files]
+
+    def _table(self, name: str, cut_off: dt.date | None) -> list:
+        """Stage and store one table and return what tells this import's rows from another's."""
+        stage(self.sql, name, self.landing, self.export)
+        found = dict(self.sql.execute(f"SELECT fate, count(*) FROM new_{name} GROUP BY fate").fetchall())
+        turned_away = self._turned_away(name)
+        self.counts[name] = {fate: found.get(fate, 0) for fate in ("new", "changed", "unchanged")}
+        self.counts[name] |= {"deleted": self._delete(name), "rejected": turned_away + found.get("duplicate", 0)}
+        if self.counts[name]["new"] or self.counts[name]["changed"]:
+            self._insert(name, cut_off)
+        if name == "opportunities":
+            self._totals()
+        digest = self._row(f"SELECT count(*), bit_xor(content), sum(content % 1000000007), max(own) FROM new_{name}")
+        return [name, *map(str, digest)]
+
+    def _turned_away(self, name: str) -> int:
+        return sum(report.rejected for report in self.landing.files if report.table == name)
+
+    def _insert(self, name: str, cut_off: dt.date | None) -> None:
+        own = {
+            "row_key": "row_key", "content": "content", "import_id": str(self.number), "known_at": "known_at",
+            "state_at": "state_at", "closed_known_at": "closed_known_at", "first_seen": "first_seen", "deleted": "false",
+            "source": "source", "source_file": "source_file", "source_row": "source_row", "extra": "extra",
+        }  # fmt: skip
+        target = ", ".join([column_list(name), *(f'"_{column}"' for column in own)])
+        self.sql.execute(f"""
+            INSERT INTO {versions(name)} ({target}) SELECT {column_list(name)}, {", ".join(own.values())}
+            FROM ({self._dated(name, cut_off)}) ORDER BY row_key, state_at""")
+
+    def _dated(self, name: str, cut_off: dt.date | None) -> str:
+        """Return SQL for the new versions with when they, and their closings, count as known."""
+        (stored,) = self._row(f"SELECT count(*) FROM {versions(name)}")
+        export = literal(self.export.end)
+        if cut_off and not self.export.stated:
+            export = literal(
+                min(self.export.end, moment(cut_off, self.export.zone, after=True) - dt.timedelta(seconds=1))
+            )
+        first = stamps.first_known(name, zone=self.export.zone, export=export, first_import=not stored)
+        rows = f"SELECT * FROM new_{name} WHERE fate IN ('new', 'changed')"
+        if name != "opportunities":
+            return f"""SELECT *, CASE WHEN first_seen THEN {first} ELSE state_at END AS known_at,
+                       NULL AS closed_known_at FROM ({rows})"""
+        closing = stamps.closing_known(self.export.zone, self._last_export(name))
+        return f"""
+            SELECT r.*, CASE WHEN first_seen THEN {first} ELSE state_at END AS known_at,
+                   CASE WHEN status <> 'open' THEN CASE WHEN first_seen THEN {closing} ELSE state_at END END AS closed_known_at
+            FROM ({rows}) r LEFT JOIN ({self._closing_events()}) e
+            ON r.opportunity_id = e.deal AND r.stage = e.to_stage"""
+
+    def _last_export(self, name: str) -> str:
+        """Return SQL for the end of the day of the latest earlier import that brought this table."""
+        days = self.sql.execute("SELECT as_of, counts FROM imports ORDER BY import_id DESC").fetchall()
+        earlier = [day for day, counts in days if name in json.loads(counts)]
+        if not earlier:
+            return "CAST(NULL AS TIMESTAMP)"
+        return literal(moment(max(earlier), self.export.zone, after=True))
+
+    def _closing_events(self) -> str:
+        landed = self.landing.tables.get("stage_events")
+        parts = [f'SELECT opportunity_id, to_stage, "at" FROM {versions("stage_events")}']
+        if landed is not None and {"opportunity_id", "to_stage", "at"} <= set(landed.column_names):
+            parts.append('SELECT opportunity_id, to_stage, "at" FROM in_stage_events')
+        union = " UNION ALL ".join(parts)
+        return f'SELECT opportunity_id AS deal, to_stage, max("at") AS closing_event FROM ({union}) GROUP BY ALL'
+
+    def _delete(self, name: str) -> int:
+        """Mark as deleted what a complete export no longer has."""
+        reports = [report for report in self.landing.files if report.table == name]
+        if not reports or not all(report.complete for report in reports):
+            return 0
+        gone = missing(self.sql, name, self.export)
+        (n,) = self._row(f"SELECT count(*) FROM ({gone})")
+        end = literal(self.export.end)
+        changes = {"_import_id": str(self.number), "_known_at": end, "_state_at": end, "_deleted": "true",
+                   "_first_seen": "false", "_content": "0"}  # fmt: skip
+        replaced = ", ".join(f"{value} AS {column}" for column, value in changes.items())
+        if n:
+            self.sql.execute(f"INSERT INTO {versions(name)} BY NAME SELECT * REPLACE ({replaced}) FROM ({gone})")
+        return n
+
+    def _totals(self) -> None:
+        """Keep for the tie-out how many deals and how much money landed and stand stored after it."""
+        landed = self._row("SELECT count(*), sum(amount) FROM new_opportunities WHERE fate <> 'duplicate'")
+        repeats = self._row("SELECT count(*), sum(amount) FROM new_opportunities WHERE fate = 'duplicate'")
+        stands = self._row(f"SELECT count(*), sum(amount) FROM ({latest('opportunities')}) WHERE NOT _deleted")
+        totals = (("landed", landed), ("duplicate", repeats), ("stored", stands))
+        for label, (n, amount) in totals:
+            self.counts["opportunities"] |= {f"{label}_n": n, f"{label}_amount": str(amount or 0)}
+
+    def _rejects(self) -> None:
+        """Keep the door's rejected rows and those that the store turned away, each with its reason."""
+        if self.landing.rejects is not None and self.landing.rejects.num_rows:
+            self.sql.register("in_rejects", self.landing.rejects)
+            names = quoted(*REJECT_COLUMNS)
+            self.sql.execute(f"INSERT INTO rejects (import_id, {names}) SELECT {self.number}, {names} FROM in_rejects")
+        for name in self.counts:
+            told = ", ".join(f'"{column}" := CAST("{column}" AS VARCHAR)' for column in columns(name))
+            self.sql.execute(f"""
+                INSERT INTO rejects SELECT {self.number}, source_file, source_row, '{name}', 'duplicate_key', 'quarantine',
+                '{TABLES[name].key[0]}', 'a key that another row of the import has', to_json(struct_pack({told}))
+                FROM new_{name} WHERE fate = 'duplicate'""")
+
+    def _log(self, digest: str, reach: tuple[dt.date | None, dt.date | None]) -> None:
+        undated = self._undated()
+        self.notes += undated
+        kept = [dataclasses.asdict(report) for report in self.landing.files]
+        self.sql.execute(
+            "INSERT INTO imports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [self.number, self.export.as_of, self.export.as_of, self.export.stated, digest, reach[0], reach[1],
+             *(json.dumps(part, ensure_ascii=False, sort_keys=True, default=str)
+               for part in (self.counts, kept, self.landing.assumptions, self.notes, self.landing.mapping))],
+        )  # fmt: skip
+
+    def _undated(self) -> list[str]:
+        """Tell which plan rows bear no day and so count as known from this import on only."""
+        notes = []
+        for name in self.counts:
+            dated = TABLES[name].dated
+            if TABLES[name].plan and dated and self.counts[name]["new"]:
+                (n,) = self._row(f"SELECT count(*) FROM new_{name} WHERE \"{dated}\" IS NULL AND fate = 'new'")
+                if n:
+                    notes.append(f"{name}: {n} rows bear no {dated}; they count as known from {self.export.as_of} on")
+        return notes
+
+
+def kept_reports(text: str) -> list[FileReport]:
+    """Return the file reports that an import's line keeps."""
+    return [FileReport(**report) for report in json.loads(text)]

@@ -1,0 +1,58 @@
+"""The stages of each pipeline, where no plan file gives them: from the data's own moves and chances."""
+
+from __future__ import annotations
+
+import duckdb
+
+from salesloop.store.base import one, versions
+from salesloop.store.state import View, table_state
+
+
+def make(connection: duckdb.DuckDBPyConnection, view: View) -> bool:
+    """Make the temporary table ``stages_now`` and return whether it was derived from the data.
+
+    Derived, a stage's kind is the status that most of its deals have; open stages stand by the typical place at which
+    deals enter them (from the stage history), then by their typical chance, then by how long ago their deals began;
+    closed ones come after them.
+    """
+    (planned,) = one(connection, f"SELECT count(*) FROM ({table_state('stages', view)})")
+    if planned:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE stages_now AS {table_state('stages', view)}")
+        return False
+    connection.execute(_DERIVED.format(
+        table=versions("opportunities"), number=view.last_import, until=view.until_sql, end=view.end_sql,
+        events=table_state("stage_events", view),
+    ))  # fmt: skip
+    return True
+
+
+_DERIVED = """
+    CREATE OR REPLACE TEMP TABLE stages_now AS
+    WITH deals AS (
+        SELECT * FROM {table} WHERE _known_at < {until} AND _import_id <= {number} AND NOT _deleted AND stage IS NOT NULL),
+    pipes AS (SELECT opportunity_id, min(pipeline) AS pipeline FROM deals GROUP BY 1),
+    entries AS (
+        SELECT p.pipeline, e.to_stage AS stage, e.opportunity_id, min(e."at") AS entered
+        FROM ({events}) e JOIN pipes p USING (opportunity_id) WHERE e.to_stage IS NOT NULL GROUP BY ALL),
+    places AS (
+        SELECT pipeline, stage, row_number() OVER (PARTITION BY opportunity_id ORDER BY entered, stage) AS place FROM entries),
+    typical AS (SELECT pipeline, stage, CAST(sum(place) AS DOUBLE) / count(*) AS place FROM places GROUP BY ALL),
+    counted AS (SELECT pipeline, stage, status, count(*) AS n FROM deals GROUP BY ALL),
+    kinds AS (
+        SELECT pipeline, stage, status AS kind FROM counted
+        QUALIFY row_number() OVER (PARTITION BY pipeline, stage ORDER BY n DESC, status) = 1),
+    chances AS (
+        SELECT pipeline, stage, quantile_disc(probability, 0.5) AS probability,
+               coalesce(quantile_disc(date_diff('day', created_at, {end}), 0.5), 0) AS age
+        FROM deals GROUP BY ALL),
+    found AS (
+        SELECT pipeline, stage, kind FROM kinds UNION
+        SELECT pipeline, stage, 'open' FROM typical t WHERE NOT EXISTS
+            (SELECT 1 FROM kinds k WHERE k.stage = t.stage AND k.pipeline IS NOT DISTINCT FROM t.pipeline))
+    SELECT f.pipeline, f.stage, row_number() OVER (
+               PARTITION BY f.pipeline
+               ORDER BY f.kind <> 'open', t.place NULLS LAST, c.probability NULLS FIRST, c.age, f.stage) AS "order",
+           f.kind, c.probability, concat_ws(chr(31), coalesce(f.pipeline, ''), f.stage) AS row_key
+    FROM found f
+    LEFT JOIN typical t ON t.stage = f.stage AND t.pipeline IS NOT DISTINCT FROM f.pipeline
+    LEFT JOIN chances c ON c.stage = f.stage AND c.pipeline IS NOT DISTINCT FROM f.pipeline"""

@@ -1,0 +1,182 @@
+"""What stood at the end of a period, by what was known when its books closed: the second clock applied to every table."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import duckdb
+
+from salesloop.schema import TABLES
+from salesloop.store.base import columns, day_of, literal, moment, quoted, versions
+
+EVENTS = {
+    "stage_events": "at", "leads": "created_at", "orders": "ordered_on", "order_lines": "ordered_on",
+    "payments": "paid_on", "feedback": "date", "forecast_calls": "said_at",
+}  # fmt: skip
+"""The column that places a row as an event; a row placed after the period's end is no part of it."""
+_UNDONE = {
+    "leads": {
+        "converted": "CASE WHEN converted_at >= {end} THEN false ELSE converted END",
+        "opportunity_id": "CASE WHEN converted_at >= {end} THEN NULL ELSE opportunity_id END",
+        "status": "CASE WHEN converted_at >= {end} OR closed_at >= {end} THEN NULL ELSE status END",
+        "converted_at": "CASE WHEN converted_at < {end} THEN converted_at END",
+        "first_response_at": "CASE WHEN first_response_at < {end} THEN first_response_at END",
+        "closed_at": "CASE WHEN closed_at < {end} THEN closed_at END",
+    },
+    "activities": {
+        "status": "CASE WHEN done_at >= {end} AND status = 'done' THEN 'planned' ELSE status END",
+        "done_at": "CASE WHEN done_at < {end} THEN done_at END",
+    },
+    "reps": {
+        "active": "CASE WHEN left_on > {day} THEN true ELSE active END",
+        "left_on": "CASE WHEN left_on <= {day} THEN left_on END",
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class View:
+    """What a frozen state may see.
+
+    Attributes
+    ----------
+    end : date
+        The day that places events: the period's last, or a check-in's.
+    until : date
+        The last day whose knowledge counts.
+    zone : str
+        The unit's time zone.
+    last_import : int
+        The last import that may be read; later ones came after the books were closed.
+    cut_off : date
+        How far the data reached then: a closing dated after it is no fact yet.
+    """
+
+    end: dt.date
+    until: dt.date
+    zone: str
+    last_import: int
+    cut_off: dt.date
+
+    @property
+    def end_sql(self) -> str:
+        """Return SQL for the first moment after the period."""
+        return literal(moment(self.end, self.zone, after=True))
+
+    @property
+    def until_sql(self) -> str:
+        """Return SQL for the first moment whose knowledge no longer counts."""
+        return literal(moment(self.until, self.zone, after=True))
+
+
+def known(name: str, view: View) -> str:
+    """Return SQL for the version of each row that holds: the last state seen by `until`, else the first one.
+
+    A row first seen later than `until`, but created before, has but the state it was first seen in. A deletion after
+    the period's end is an event to come.
+    """
+    return f"""
+        SELECT * FROM {versions(name)}
+        WHERE _known_at < {view.until_sql} AND _import_id <= {view.last_import}
+          AND NOT (_deleted AND _known_at >= {view.end_sql})
+        QUALIFY row_number() OVER (PARTITION BY _row_key ORDER BY _state_at < {view.until_sql} DESC,
+            CASE WHEN _state_at < {view.until_sql} THEN _state_at END DESC NULLS LAST, _state_at, _import_id DESC) = 1"""
+
+
+def table_state(name: str, view: View) -> str:
+    """Return SQL for a table (all but opportunities) as of the view, canonical columns and key, sorted by key."""
+    changes = {
+        column: sql.format(end=view.end_sql, day=literal(view.end)) for column, sql in _UNDONE.get(name, {}).items()
+    }
+    chosen = ", ".join(
+        f'{changes[column]} AS "{column}"' if column in changes else f'"{column}"' for column in columns(name)
+    )
+    return f"SELECT {chosen}, _row_key AS row_key FROM ({known(name, view)}) WHERE NOT _deleted {_placed(name, view)}"
+
+
+def _placed(name: str, view: View) -> str:
+    if name == "activities":
+        return f"AND coalesce(least(created_at, done_at), planned_at, {literal(dt.date(1900, 1, 1))}) < {view.end_sql}"
+    if name not in EVENTS:
+        return ""
+    column = EVENTS[name]
+    last = view.end_sql if TABLES[name].columns[column].type == "time" else literal(view.end + dt.timedelta(days=1))
+    return f'AND ("{column}" IS NULL OR "{column}" < {last})'
+
+
+def deals(connection: duckdb.DuckDBPyConnection, view: View, into: str) -> None:
+    """Make the temporary table `into` of the deals as of the view.
+
+    Beside the canonical columns: ``row_key``; ``hindsight``, whether an open deal's stage or amount is one that was seen
+    only later; ``known_by`` (version, event, dates); ``fate`` kept or ahead (a closing dated beyond the cut-off);
+    ``latest_amount``, the amount of the version that holds.
+    """
+    _events(connection, view)
+    connection.execute(_DEALS.format(
+        into=into, last=known("opportunities", view), table=versions("opportunities"), end=view.end_sql,
+        until=view.until_sql, day=literal(view.end), cut_off=literal(view.cut_off), number=view.last_import,
+        closed_day=f"coalesce(closed_on, {day_of('_closed_known_at', view.zone)})",
+        plain=quoted(*(name for name in columns("opportunities") if name not in _FROM_EVENTS)),
+        undone=", ".join(f'{sql} AS "{name}"' for name, sql in _FROM_EVENTS.items()).format(end=view.end_sql),
+        canonical=quoted(*columns("opportunities")),
+    ))  # fmt: skip
+
+
+_FROM_EVENTS = {
+    "status": "'open'", "stage": "coalesce(e.stage, CASE WHEN s.status = 'open' THEN s.stage END)",
+    "amount": "coalesce(e.amount, s.amount)", "probability": "e.probability",
+    "expected_close": "coalesce(e.expected_close, CASE WHEN s.expected_close IS DISTINCT FROM s.closed_on THEN s.expected_close END)",
+    "closed_on": "NULL", "stage_entered_at": "coalesce(e.entered_at, CASE WHEN s.stage_entered_at < {end} THEN s.stage_entered_at END)",
+    "modified_at": "CASE WHEN s.modified_at < {end} THEN s.modified_at END",
+    "last_activity_at": "CASE WHEN s.last_activity_at < {end} THEN s.last_activity_at END",
+    "loss_reason": "NULL", "forecast_category_raw": "NULL", "forecast_category": "NULL",
+}  # fmt: skip
+
+
+def _events(connection: duckdb.DuckDBPyConnection, view: View) -> None:
+    """Make ``told``: what the dated stage history says of each deal at the period's end."""
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE told AS
+        WITH known AS (SELECT * FROM ({known("stage_events", view)}) WHERE NOT _deleted AND "at" < {view.until_sql}),
+        past AS (SELECT opportunity_id AS deal, max_by(to_stage, ("at", _row_key)) AS stage, max("at") AS entered_at,
+                        max_by(amount, ("at", _row_key)) FILTER (amount IS NOT NULL) AS amount,
+                        max_by(probability, ("at", _row_key)) FILTER (probability IS NOT NULL) AS probability,
+                        max_by(expected_close, ("at", _row_key)) FILTER (expected_close IS NOT NULL) AS expected_close
+                 FROM known WHERE "at" < {view.end_sql} GROUP BY 1),
+        next AS (SELECT opportunity_id AS deal, min_by(from_stage, ("at", _row_key)) AS stage
+                 FROM known WHERE "at" >= {view.end_sql} GROUP BY 1)
+        SELECT deal, coalesce(p.stage, n.stage) AS stage, entered_at, amount, probability, expected_close
+        FROM past p FULL JOIN next n USING (deal)""")
+
+
+_DEALS = """
+    CREATE OR REPLACE TEMP TABLE {into} AS
+    WITH last AS (SELECT *, {closed_day} AS closed_day FROM ({last}) WHERE NOT _deleted),
+    at_end AS (
+        SELECT *, {closed_day} AS closed_day FROM {table}
+        WHERE _state_at < {end} AND _known_at < {until} AND _import_id <= {number}
+        QUALIFY row_number() OVER (PARTITION BY _row_key ORDER BY _state_at DESC, _import_id DESC) = 1),
+    judged AS (
+        SELECT l._row_key AS row_key, l.amount AS latest_amount, l.status AS last_status, l.closed_day AS last_closed,
+               l.status <> 'open' AND l.closed_day <= {day} AND l._closed_known_at < {until} AS done,
+               NOT a._deleted AND a.status <> 'open' AND a.closed_day <= {day} AND a._closed_known_at < {until} AS was_done,
+               NOT a._deleted AND a.status = 'open' AS was_open, l.created_at AS born
+        FROM last l LEFT JOIN at_end a USING (_row_key)),
+    chosen AS (
+        SELECT *, CASE WHEN done THEN 'last' WHEN was_done OR was_open THEN 'end' ELSE 'undo' END AS how,
+               CASE WHEN NOT coalesce(done, false) AND NOT coalesce(was_done, false) AND last_status IN ('won', 'lost')
+                         AND last_closed > {cut_off} THEN 'ahead_' || last_status ELSE 'kept' END AS fate
+        FROM judged WHERE done OR was_done OR born IS NULL OR born < {end}),
+    rows AS (
+        SELECT {canonical}, c.row_key, c.latest_amount, c.fate, false AS hindsight, 'version' AS known_by
+        FROM chosen c JOIN last l ON c.row_key = l._row_key WHERE how = 'last'
+        UNION ALL BY NAME
+        SELECT {canonical}, c.row_key, c.latest_amount, c.fate, false AS hindsight, 'version' AS known_by
+        FROM chosen c JOIN at_end a ON c.row_key = a._row_key WHERE how = 'end'
+        UNION ALL BY NAME
+        SELECT {plain}, {undone}, c.row_key, c.latest_amount, c.fate, e.stage IS NULL OR e.amount IS NULL AS hindsight,
+               CASE WHEN e.stage IS NULL THEN 'dates' ELSE 'event' END AS known_by
+        FROM chosen c JOIN last s ON c.row_key = s._row_key LEFT JOIN told e ON e.deal = s.opportunity_id
+        WHERE how = 'undo')
+    SELECT * FROM rows"""
