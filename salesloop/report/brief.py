@@ -26,6 +26,7 @@ from typing import Any
 
 import pandas as pd
 
+from salesloop import periods
 from salesloop.clean import plain
 from salesloop.messages import Text
 from salesloop.params import UnitConfig
@@ -43,7 +44,7 @@ _GOOD, _BAD = {"met", "inside"}, {"missed", "outside"}
 
 def render_brief(
     results_dir: Path | str, lang: str, config: UnitConfig | None = None, gaps: Iterable[Mapping[str, Any]] = (), *,
-    hide_names: bool | None = None, linked: bool = True,
+    hide_names: bool | None = None, linked: bool = True, period: str = "",
 ) -> str:  # fmt: skip
     """Return the brief's page, at most 1 MB.
 
@@ -59,19 +60,24 @@ def render_brief(
         The stages that failed: ``stage``, ``reason`` and, where known, ``cell``.
     hide_names, linked
         As in `render_stage`.
+    period : str
+        The month, for a page of which no stage has left results.
     """
     folder, gaps = Path(results_dir), list(gaps)
     config = config or config_of(folder)
     manner = manner_of(folder, lang, config, hide_names=hide_names, linked=linked)
-    return fitting(lambda how: page("brief.html.j2", **brief_values(folder, config, how, gaps)), manner, LIMIT)
+    return fitting(lambda how: page("brief.html.j2", **brief_values(folder, config, how, gaps, period)), manner, LIMIT)
 
 
-def brief_values(folder: Path, config: UnitConfig, manner: Manner, gaps: list[Mapping[str, Any]]) -> dict[str, Any]:
+def brief_values(
+    folder: Path, config: UnitConfig, manner: Manner, gaps: list[Mapping[str, Any]], period: str = ""
+) -> dict[str, Any]:
     """Return everything the brief's template shows."""
     text = manner.text
     every = {name: Items(results, manner) for name in _stages(folder) if (results := Results.find(folder, name))}
     own = every.get("brief")
-    content = next((one.results.content for one in every.values()), {"unit": config.unit, "period": "", "as_of": ""})
+    absent = {"unit": config.unit, "period": period, "as_of": str(periods.end(pd.Period(period))) if period else None}
+    content = next((one.results.content for one in every.values()), absent)
     told = _sentences(own)
     return {
         "text": text, "content": content, "unit": plain(config.name or config.unit), "linked": manner.linked,
