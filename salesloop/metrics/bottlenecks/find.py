@@ -11,6 +11,7 @@ from scipy import stats
 from salesloop.metrics.bottlenecks import incidence, scan
 from salesloop.metrics.bottlenecks.rates import CAUSES, Baseline, Kinds, Pieces, cut, kinds
 from salesloop.metrics.bottlenecks.stays import SHORTEST, Stays
+from salesloop.metrics.intervals import benjamini_hochberg
 
 ALL = "all"
 Q = 0.10
@@ -89,7 +90,7 @@ def find(deals: pd.DataFrame, made: Stays, *, names: list[str], q: float = Q) ->
     lines = [Baseline(pieces, splits, cause) for cause in range(len(CAUSES))]
     causes, cells = _stepwise(pieces, splits, lines, q)
     lasting = pd.concat([_lasting(pieces, splits, line, CAUSES[i]) for i, line in enumerate(lines)], ignore_index=True)
-    lasting["q_value"] = scan.benjamini_hochberg(lasting["p_value"].to_numpy(float))
+    lasting["q_value"] = benjamini_hochberg(lasting["p_value"].to_numpy(float))
     spread = {cause: _spread(pieces, splits, line) for cause, line in zip(CAUSES, lines, strict=True)}
     small = int(sum(len(levels) for levels in splits.levels) + 1) * len(pieces.stages)
     told = _worst(causes, cells, lasting, q)
@@ -120,12 +121,12 @@ def _spread(pieces: Pieces, splits: Kinds, line: Baseline) -> float:
 
 def _stepwise(pieces, splits, lines, q) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Take the most certain change, put it into the baseline, and look again, until nothing is left."""
-    causes = []
+    causes: list[pd.Series] = []
     while True:
         cells = pd.concat(
             [_changes(pieces, splits, line, CAUSES[i]) for i, line in enumerate(lines)], ignore_index=True
         )
-        cells["q_value"] = scan.benjamini_hochberg(cells["p_value"].to_numpy(float))
+        cells["q_value"] = benjamini_hochberg(cells["p_value"].to_numpy(float))
         cells = cells.sort_values(["p_value", "best"], ascending=[True, False], kind="stable").reset_index(drop=True)
         if cells.empty or cells["q_value"].iloc[0] > q or len(causes) == MOST_FOUND:
             break
@@ -207,9 +208,10 @@ def _worst(causes, cells, lasting, q) -> pd.DataFrame:
     cells = cells.assign(found=2)
     causes = causes.assign(found=0, q_value=causes["q_value"])
     lasting = lasting.assign(found=np.where(lasting["q_value"] <= q, 1, 2))
-    told = pd.concat([part for part in (causes, lasting, cells) if len(part)], ignore_index=True)
-    if told.empty:
-        return pd.DataFrame(columns=COLUMNS)
+    parts = [part for part in (causes, lasting, cells) if len(part)]
+    if not parts:
+        return pd.DataFrame(columns=[*COLUMNS, "found"])
+    told = pd.concat(parts, ignore_index=True)
     told = told.sort_values(["found", "p_value", "best"], ascending=[True, True, False], kind="stable")
     return told.drop_duplicates(key)[[*COLUMNS, "found"]].reset_index(drop=True)
 

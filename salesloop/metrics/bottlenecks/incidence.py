@@ -93,7 +93,9 @@ def restricted_mean(curve: pd.DataFrame, until: float) -> float:
     return float((np.diff(edges) * np.r_[1.0, s[inside]]).sum())
 
 
-def incidence(time: np.ndarray, cause: np.ndarray, entry: np.ndarray | None = None, *, causes: int) -> dict[str, np.ndarray]:
+def incidence(
+    time: np.ndarray, cause: np.ndarray, entry: np.ndarray | None = None, *, causes: int
+) -> dict[str, np.ndarray]:
     """Return the cumulative incidence of each way out, with the others competing (Aalen-Johansen).
 
     Parameters
@@ -154,21 +156,5 @@ def last_share(found: dict[str, np.ndarray], cause: int, until: float | None = N
     p, se = float(found["share"][cause - 1, at]), float(found["se"][cause - 1, at])
     if not 0 < p < 1:
         return p, np.nan, np.nan
-    width = 1.96 * se / (p * abs(np.log(p)))
+    width = min(1.96 * se / (p * abs(np.log(p))), 20.0)
     return p, float(p ** np.exp(width)), float(p ** np.exp(-width))
-
-
-def wilson(hits: float, n: float, *, z: float = 1.96) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson, 1927); NaN without any.
-
-    Examples
-    --------
-    >>> [round(x, 3) for x in wilson(3, 5)]
-    [0.231, 0.882]
-    """
-    if n <= 0:
-        return np.nan, np.nan
-    p, scale = hits / n, 1 + z**2 / n
-    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / scale
-    middle = (p + z**2 / (2 * n)) / scale
-    return float(middle - half), float(middle + half)

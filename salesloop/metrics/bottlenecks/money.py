@@ -43,7 +43,9 @@ class Shift:
 class Stakes:
     """Prices cells: the model is fitted once, then every cell costs a few small simulations."""
 
-    def __init__(self, deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, stages: pd.DataFrame | None, country: str):
+    def __init__(
+        self, deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, stages: pd.DataFrame | None, country: str
+    ):
         self.deals = thinned(deals.drop_duplicates("opportunity_id"))
         self.scale = deals["opportunity_id"].nunique() / max(len(self.deals), 1)
         inside = events["opportunity_id"].isin(self.deals["opportunity_id"])
@@ -82,7 +84,9 @@ class Stakes:
 
     def _of(self, cell) -> pd.Series:
         inside = self.pipeline == cell.pipeline
-        return inside if cell.segment_kind == ALL else inside & (self.deals[cell.segment_kind].astype(str) == cell.segment)
+        return (
+            inside if cell.segment_kind == ALL else inside & (self.deals[cell.segment_kind].astype(str) == cell.segment)
+        )
 
     def _lived(self, deals: pd.DataFrame, stage: str) -> pd.DataFrame:
         """Return the steps that deals lived in a stage, with what the model expected of each."""
@@ -194,7 +198,7 @@ def _offset(logit: np.ndarray, hits: np.ndarray) -> tuple[float, float]:
     --------
     >>> b, se = _offset(np.zeros(100), np.r_[np.ones(80), np.zeros(20)])
     >>> round(b, 2), round(se, 2)
-    (1.3, 0.24)
+    (1.31, 0.24)
     """
     b, curve = 0.0, 1.0
     for _ in range(50):

@@ -63,11 +63,11 @@ def cut(made: Stays) -> Pieces:
     start, end = table["start"].to_numpy(float), table["end"].to_numpy(float)
     end = np.maximum(end, start + SHORTEST)
     parts = []
-    for band, low in enumerate(AGES):
-        high = AGES[band + 1] if band + 1 < len(AGES) else _LONGEST
+    for at, low in enumerate(AGES):
+        high = AGES[at + 1] if at + 1 < len(AGES) else _LONGEST
         begin, stop = np.maximum(start + low, since), np.minimum(start + high, end)
         inside = np.flatnonzero(stop > begin)
-        parts.append(_by_month(inside, begin[inside], stop[inside], band))
+        parts.append(_by_month(inside, begin[inside], stop[inside], at))
     stay, band, month, days, stop = (np.concatenate(column) for column in zip(*parts, strict=True))
     done = stop >= end[stay] - 1e-9
     kind = table["exit"].to_numpy(dtype=object)[stay]

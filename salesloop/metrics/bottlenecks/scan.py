@@ -112,23 +112,6 @@ def _tail(null: np.ndarray, best: np.ndarray) -> np.ndarray:
     return np.where(best > edge, _TAIL * np.exp(-(best - edge)), np.where(best <= 0, 1.0, np.maximum(above, 1e-9)))
 
 
-def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
-    """Return q values: the least share of false findings at which each would be called.
-
-    Examples
-    --------
-    >>> benjamini_hochberg(np.array([0.01, 0.04, 0.03, 0.005])).tolist()
-    [0.02, 0.04, 0.04, 0.02]
-    """
-    p = np.asarray(p, float)
-    order = np.argsort(p, kind="stable")
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    q = np.minimum.accumulate(scaled[::-1])[::-1]
-    made = np.empty(len(p))
-    made[order] = np.minimum(q, 1.0)
-    return made
-
-
 def dispersion(observed: np.ndarray, expected: np.ndarray) -> float:
     """Return how much more than Poisson the monthly counts vary around what was expected; at least 1."""
     inside = expected > 1.0

@@ -99,6 +99,7 @@ def stays(deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, stages: 
     made = _exits(moves, order, until)
     made["opportunity_id"] = deals["opportunity_id"].to_numpy(dtype=object)[made["row"].to_numpy(int)]
     since = float(np.nanmin(clean["day"])) if staged else until
+    problems += [("no_created", int(deals["created_at"].isna().sum()) if staged else 0)]
     problems += [("no_event", int((~deals.index.isin(clean["row"].unique())).sum()) if staged else 0)]
     told = pd.DataFrame([p for p in problems if p[1]], columns=["problem", "n"])
     return Stays(made, order, told, since, until, staged)
@@ -173,7 +174,9 @@ def _renamed(events: pd.DataFrame) -> tuple[pd.DataFrame, int]:
             names[name] = same[0]
     if not names:
         return events, 0
-    renamed = {column: events[column].map(lambda stage: names.get(stage, stage)) for column in ("from_stage", "to_stage")}
+    renamed = {
+        column: events[column].map(lambda stage: names.get(stage, stage)) for column in ("from_stage", "to_stage")
+    }
     return events.assign(**renamed), len(names)
 
 
@@ -186,7 +189,7 @@ def _moves(deals: pd.DataFrame, events: pd.DataFrame, until: float) -> pd.DataFr
     spare = deals["stage"].where(deals["status"] == OPEN).fillna(usual.index[0])
     rows = np.arange(len(deals))
     created = day(deals["created_at"])
-    start = pd.Series(created).fillna(first["day"].reindex(rows))
+    start = pd.Series(created)
     closed = _closed(deals)
     ended = np.isfinite(closed)
     parts = [
@@ -230,7 +233,7 @@ def _exits(moves: pd.DataFrame, order: pd.DataFrame, until: float) -> pd.DataFra
     here = np.array([rank.get(key, np.nan) for key in keys], dtype=float)
     row, state, at = moves["row"].to_numpy(), moves["state"].to_numpy(dtype=object), moves["at"].to_numpy(float)
     follows = np.r_[row[1:] == row[:-1], False] if len(row) else np.zeros(0, bool)
-    to = np.where(follows, np.r_[state[1:], [None]], None) if len(row) else state
+    to = np.asarray(np.where(follows, np.r_[state[1:], [None]], None) if len(row) else state, dtype=object)
     there = np.where(follows, np.r_[here[1:], [np.nan]], np.nan) if len(row) else here
     end = np.where(follows, np.r_[at[1:], [until]], until) if len(row) else at
     lost = np.isin(to.astype(str), ["lost", "void"])
@@ -247,7 +250,7 @@ def _exits(moves: pd.DataFrame, order: pd.DataFrame, until: float) -> pd.DataFra
 def _skipped(order: pd.DataFrame, pipeline: pd.Series, here, there, to) -> np.ndarray:
     """Return how many stages were jumped over by going forward, by the order of the pipeline."""
     place = order.groupby("pipeline")["order"].rank(method="first")
-    dense = {key: value for key, value in zip(zip(order["pipeline"], order["order"], strict=True), place, strict=True)}
+    dense = dict(zip(zip(order["pipeline"], order["order"], strict=True), place, strict=True))
     most = place.groupby(order["pipeline"]).max().to_dict()
     names = pipeline.to_numpy(dtype=object)
     a = np.array([dense.get((p, o), np.nan) for p, o in zip(names, here, strict=True)], dtype=float)
