@@ -30,18 +30,13 @@ def rates(connection: duckdb.DuckDBPyConnection, view: View, config: UnitConfig)
         for currency, rate in sorted(named.items()) for month in _fiscal_months(year, config.fiscal_year_start)
     ]  # fmt: skip
     if planned:
-        frame = pd.DataFrame(planned, columns=["currency", "month", "rate"])
-        connection.register("planned", frame)
-        connection.execute(
-            "INSERT INTO rates SELECT currency, CAST(month AS DATE), CAST(rate AS DECIMAL(18,8)) FROM planned"
-        )
-        connection.unregister("planned")
+        connection.executemany("INSERT INTO rates VALUES (?, ?, CAST(? AS DECIMAL(18,8)))", planned)
     connection.execute(f"""
-        INSERT INTO rates SELECT upper(currency), day, any_value(rate) FROM (
+        INSERT INTO rates SELECT upper(currency), day, min(rate) FROM (
             SELECT currency, try_cast(left(month, 7) || '-01' AS DATE) AS day,
-                   CAST(rate_to_home AS DECIMAL(18,8)) AS rate FROM ({table_state("fx_rates", view)}) ORDER BY row_key)
+                   CAST(rate_to_home AS DECIMAL(18,8)) AS rate FROM ({table_state("fx_rates", view)}))
         WHERE day IS NOT NULL AND rate > 0 AND (upper(currency), day) NOT IN (SELECT (currency, month) FROM rates)
-        GROUP BY ALL HAVING count(*) > 0""")
+        GROUP BY ALL""")
 
 
 def _fiscal_months(year: int, start: int) -> list[pd.Period]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from salesloop.store.base import one, versions
+from salesloop.store.base import noon, one, versions
 from salesloop.store.state import View, table_state
 
 
@@ -26,6 +26,34 @@ def make(connection: duckdb.DuckDBPyConnection, view: View) -> bool:
     return True
 
 
+def events(connection: duckdb.DuckDBPyConnection, view: View) -> bool:
+    """Fill ``f_stage_events`` from the versions seen, where the source gives no stage history; say whether it was done.
+
+    A stage that differs between two versions of a deal is a move at the later one's own time (a closing on its day).
+    """
+    (n,) = one(connection, "SELECT count(*) FROM f_stage_events")
+    if n:
+        return False
+    connection.execute(_SEEN.format(
+        table=versions("opportunities"), number=view.last_import, until=view.until_sql, end=view.end_sql,
+        closed=noon("closed_on", view.zone),
+    ))  # fmt: skip
+    (n,) = one(connection, "SELECT count(*) FROM f_stage_events")
+    return n > 0
+
+
+_SEEN = """
+    INSERT INTO f_stage_events BY NAME
+    WITH seen AS (
+        SELECT *, lag(stage) OVER (PARTITION BY _row_key ORDER BY _state_at, _import_id) AS before FROM {table}
+        WHERE _known_at < {until} AND _state_at < {until} AND _import_id <= {number} AND NOT _deleted),
+    moves AS (
+        SELECT *, CASE WHEN status <> 'open' THEN coalesce(least({closed}, _state_at), _state_at) ELSE _state_at END AS moved
+        FROM seen WHERE before IS NOT NULL AND stage IS NOT NULL AND stage <> before)
+    SELECT opportunity_id || '@' || strftime(_state_at, '%Y-%m-%d %H:%M:%S.%f') AS event_id, opportunity_id, moved AS "at",
+           before AS from_stage, stage AS to_stage, amount, probability, expected_close,
+           _row_key || '@' || strftime(_state_at, '%Y-%m-%d %H:%M:%S.%f') AS row_key
+    FROM moves WHERE moved < {end}"""
 _DERIVED = """
     CREATE OR REPLACE TEMP TABLE stages_now AS
     WITH deals AS (

@@ -73,7 +73,7 @@ def stage(connection: duckdb.DuckDBPyConnection, name: str, landing: Landing, ex
     own = own_stamp(name) if name != "opportunities" or "modified_at" in have else "known_at"
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE typed AS
-        WITH rows AS (SELECT {typed}, least({own}, {literal(export.end)}) AS own,
+        WITH rows AS (SELECT {typed}, CASE WHEN {own} IS NOT NULL THEN least({own}, {literal(export.end)}) END AS own,
                              source, source_file, source_row, extra FROM in_{name})
         SELECT *, {_content(name)} AS content FROM rows""")
     connection.execute(f"""
@@ -109,7 +109,7 @@ _FATES = """
         FROM {versions} WHERE _row_key IN (SELECT row_key FROM keyed) GROUP BY ALL),
     known AS (SELECT DISTINCT row_key FROM stored),
     placed AS (
-        SELECT *, row_number() OVER (PARTITION BY row_key, state_at ORDER BY source_file, source_row) AS place
+        SELECT *, row_number() OVER (PARTITION BY row_key, state_at ORDER BY source_file, source_row, content) AS place
         FROM keyed),
     ordered AS (
         SELECT *, row_number() OVER mine AS nth, lag(content) OVER mine AS before

@@ -161,12 +161,12 @@ _DEALS = """
         SELECT l._row_key AS row_key, l.amount AS latest_amount, l.status AS last_status, l.closed_day AS last_closed,
                l.status <> 'open' AND l.closed_day <= {day} AND l._closed_known_at < {until} AS done,
                NOT a._deleted AND a.status <> 'open' AND a.closed_day <= {day} AND a._closed_known_at < {until} AS was_done,
-               NOT a._deleted AND a.status = 'open' AS was_open, l.created_at AS born
-        FROM last l LEFT JOIN at_end a USING (_row_key)),
+               NOT a._deleted AND a.status = 'open' AS was_open, l.created_at AS born, i.cut_off AS brought
+        FROM last l LEFT JOIN at_end a USING (_row_key) LEFT JOIN imports i ON i.import_id = l._import_id),
     chosen AS (
         SELECT *, CASE WHEN done THEN 'last' WHEN was_done OR was_open THEN 'end' ELSE 'undo' END AS how,
                CASE WHEN NOT coalesce(done, false) AND NOT coalesce(was_done, false) AND last_status IN ('won', 'lost')
-                         AND last_closed > {cut_off} THEN 'ahead_' || last_status ELSE 'kept' END AS fate
+                         AND last_closed > greatest({cut_off}, brought) THEN 'ahead_' || last_status ELSE 'kept' END AS fate
         FROM judged WHERE done OR was_done OR born IS NULL OR born < {end}),
     rows AS (
         SELECT {canonical}, c.row_key, c.latest_amount, c.fate, false AS hindsight, 'version' AS known_by
