@@ -85,7 +85,7 @@ def _named(key: object, part: Any, line: str) -> Iterable[dict[str, Any]]:
 
 def _row(found: Mapping[str, Any], line: str) -> dict[str, Any]:
     reason = found.get("reason") or found.get("rule") or found.get("file") or ""
-    rows = next((found[name] for name in ("rows", "n", "kept", "read") if found.get(name) is not None), None)
+    rows = next((found[name] for name in ("n", "rows", "kept", "read") if found.get(name) is not None), None)
     amount = next((found[name] for name in ("amount", "total", "source_total") if found.get(name) is not None), None)
     return {"table": found.get("table") or "", "line": found.get("line") or line, "reason": str(reason), "rows": rows,
             "amount": amount}  # fmt: skip

@@ -1,0 +1,91 @@
+"""What to change: for themes that emerge or draw more blame than the rest, the kind of change and how it will show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from salesloop.metrics.feedback.words import Lexicon
+
+MOST, LEAST = 5, 10
+PROOF = {"process": "theme_share", "product": "theme_share", "training": "negative_share", "price": "win_rate"}
+"""The measure that will show whether a kind of change worked."""
+COLUMNS = (
+    "theme",
+    "label",
+    "area",
+    "proposal",
+    "why",
+    "n",
+    "share",
+    "negative_share",
+    "q_value",
+    "money",
+    "proof",
+    "baseline",
+)
+
+
+def area_of(top: list[str], language: str, areas: Mapping[str, Mapping[str, frozenset[str]]]) -> str:
+    """Return the kind of change that a theme's words point to; ``unclear`` where none does.
+
+    Parameters
+    ----------
+    top : list of str
+        The theme's words, the weightiest first.
+    language : {"en", "zh"}
+        Whose.
+    areas : mapping
+        Words by kind of change and language.
+
+    Examples
+    --------
+    >>> area_of(["delivery", "week"], "en", {"process": {"en": frozenset({"delivery"})}, "price": {"en": frozenset()}})
+    'process'
+    """
+    points = {name: sum(1 / (1 + place) for place, word in enumerate(top) if _known(word, known[language], language))
+              for name, known in areas.items()}  # fmt: skip
+    best = max(points, key=lambda name: points[name])
+    return best if points[best] > 0 else "unclear"
+
+
+def _known(word: str, known: frozenset[str], language: str) -> bool:
+    return word in known or (language == "zh" and any(len(one) > 1 and one in word for one in known))
+
+
+def measures(themes: pd.DataFrame, areas: Mapping[str, str], *, overall_negative: float) -> pd.DataFrame:
+    """Return proposed measures, the emerging themes first, then those that draw most blame.
+
+    Parameters
+    ----------
+    themes : DataFrame
+        From `salesloop.metrics.feedback.shares.table`, with money.
+    areas : mapping of str to str
+        The kind of change each theme calls for.
+    overall_negative : float
+        The share of all comments of the window that are negative.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`: ``area`` (process, product, training, price, unclear), ``proposal`` (what to change), ``why``
+        (emerging, blamed), the evidence, ``proof`` (the measure that will show it) and ``baseline`` (its value now).
+        A theme is blamed where even the low end of its negative share lies above that of all comments.
+    """
+    blamed = (themes["negative_low"] > overall_negative) & (themes["n"] >= LEAST)
+    chosen = themes[themes["emerging"].astype(bool) | blamed].copy()
+    chosen = chosen.sort_values(["emerging", "n"], ascending=[False, False], kind="stable").head(MOST)
+    chosen["area"] = [areas.get(theme, "unclear") for theme in chosen["theme"]]
+    chosen["proposal"] = "change_" + chosen["area"].astype(str)
+    chosen["why"] = ["emerging" if one else "blamed" for one in chosen["emerging"]]
+    chosen["proof"] = [PROOF.get(area, "theme_share") for area in chosen["area"]]
+    base = {"theme_share": chosen["share"], "negative_share": chosen["negative_share"]}
+    chosen["baseline"] = [base[proof][i] if proof in base else float("nan") for i, proof in chosen["proof"].items()]
+    return chosen.reindex(columns=list(COLUMNS)).reset_index(drop=True)
+
+
+def areas(top: Mapping[str, list[str]], lexicon: Lexicon, by_hand: Mapping[str, str]) -> dict[str, str]:
+    """Return the kind of change of every theme: what people wrote, else what its words point to."""
+    found = {name: area_of(words, name.partition("-")[0], lexicon["areas"]) for name, words in top.items()}  # type: ignore[arg-type]
+    return {**found, **by_hand}
