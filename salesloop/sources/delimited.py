@@ -1,0 +1,205 @@
+"""Delimited text → sheet: Arrow's reader for the many good rows, Python's for the few ragged ones."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from salesloop.errors import DataError
+from salesloop.sources import decode, header
+from salesloop.sources.sheet import Sheet, from_arrays, record
+
+_HEAD = 1 << 20
+_BLOCK = 1 << 26
+_MOST_RAGGED = 20_000
+
+
+def read(
+    data: bytes, name: str, *, encoding: str | None = None, delimiter: str | None = None,
+    header_row: int | None = None, known: frozenset[str] | None = None,
+) -> Sheet:  # fmt: skip
+    """Return a delimited file as a sheet of texts.
+
+    Parameters
+    ----------
+    data : bytes
+        The file's content.
+    name : str
+        The file's name.
+    encoding, delimiter, header_row : optional
+        The mapping's word on them (`header_row` counts from 1).
+    known : frozenset of str, optional
+        Known labels, by which a header is told from a title.
+
+    Raises
+    ------
+    DataError
+        The file is no text, has no rows, or its quotes cannot be closed.
+    """
+    found = decode.decode(data, name, encoding)
+    sheet = Sheet(name, kind="csv", encoding=found.encoding, notes=[found.note] if found.note else [])
+    head = found.data[:_HEAD].decode("utf-8", "ignore")
+    if not head.strip():
+        sheet.problem = "empty"
+        return sheet
+    sign = delimiter or header.sniff(head)
+    rows = header.records(head, sign)
+    at = header_row - 1 if header_row else header.find(rows, known)
+    if at is None or at >= len(rows):
+        sheet.problem = "no header"
+        return sheet
+    labels = _labels(rows, at)
+    skip = _lines_before(head, sign, at)
+    if at:
+        sheet.notes.append(f"{at} {'row' if at == 1 else 'rows'} above the header left out")
+    if sign != ",":
+        sheet.notes.append(f"cells are separated by {'tabs' if sign == chr(9) else repr(sign)}")
+    table, ragged = _arrow(found.data, name, sign, labels, skip)
+    return _finish(sheet, labels, table, ragged, sign)
+
+
+def _labels(rows: list[list[str]], at: int) -> list[str]:
+    widths = [len(row) for row in rows[at + 1 :] if any(cell.strip() for cell in row)]
+    usual = max(set(widths), key=widths.count) if widths else 0
+    labels = [cell.strip() for cell in rows[at]]
+    return labels + [""] * max(0, usual - len(labels))
+
+
+def _lines_before(head: str, sign: str, at: int) -> int:
+    """Return how many lines of the file the rows up to the header take."""
+    reader = csv.reader(io.StringIO(head, newline=""), delimiter=sign)
+    for _ in range(at + 1):
+        next(reader)
+    return reader.line_num
+
+
+def _arrow(data: bytes, name: str, sign: str, labels: list[str], skip: int) -> tuple[pa.Table, list[tuple[int, str]]]:
+    names = [str(i) for i in range(len(labels))]
+    ragged: list[tuple[int, str]] = []
+
+    def aside(row: Any) -> str:
+        if len(ragged) >= _MOST_RAGGED:
+            return "error"
+        ragged.append((row.number, row.text))
+        return "skip"
+
+    rest = _after_lines(data, skip)
+    block = max(1 << 16, min(len(rest) + 1, _BLOCK))
+    while True:
+        ragged.clear()
+        try:
+            table = arrow_csv.read_csv(
+                io.BytesIO(rest) if rest is not data else pa.py_buffer(data),
+                read_options=arrow_csv.ReadOptions(use_threads=False, column_names=names, block_size=block),
+                parse_options=arrow_csv.ParseOptions(
+                    delimiter=sign, newlines_in_values=True, invalid_row_handler=aside
+                ),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+                ),
+            )  # fmt: skip
+            return table, ragged
+        except pa.ArrowInvalid as error:
+            if "Empty CSV" in str(error):
+                return pa.table({at: pa.array([], pa.string()) for at in names}), []
+            if block > len(rest) or "straddl" not in str(error):
+                raise _broken(name, len(ragged)) from None
+            block = len(rest) + 1
+
+
+def _after_lines(data: bytes, lines: int) -> bytes:
+    """Return what follows the first lines; a lone carriage return ends a line too."""
+    position = 0
+    for _ in range(lines):
+        ends = [end for end in (data.find(b"\n", position), data.find(b"\r", position)) if end >= 0]
+        if not ends:
+            return b""
+        position = min(ends) + 1
+        if data[position - 1 : position + 1] == b"\r\n":
+            position += 1
+    return data[position:]
+
+
+def _broken(name: str, ragged: int) -> DataError:
+    many = ragged >= _MOST_RAGGED
+    return DataError(
+        f"file {name}", found="rows of too many different widths" if many else "quotes that are never closed",
+        allowed="one table with a header", next_step="export the table again, or name `delimiter` in the mapping",
+    )  # fmt: skip
+
+
+def _finish(sheet: Sheet, labels: list[str], table: pa.Table, ragged: list[tuple[int, str]], sign: str) -> Sheet:
+    columns = [table.column(i).combine_chunks() for i in range(table.num_columns)]
+    numbers = _row_numbers(table.num_rows, [number for number, _ in ragged])
+    mended: list[tuple[int, list[str]]] = []
+    short = 0
+    for number, text in ragged:
+        cells = next(iter(csv.reader(io.StringIO(text, newline=""), delimiter=sign)), [])
+        extra = [cell for cell in cells[len(labels) :] if cell.strip()]
+        if header.is_footer(cells) or header.is_total(cells):
+            sheet.bad.append((number, "total_row" if header.is_total(cells) else "footer", "a row below the table",
+                              record(labels, cells)))  # fmt: skip
+        elif extra:
+            found = f"{len(cells)} cells where the header has {len(labels)}"
+            sheet.bad.append((number, "ragged_row", found, record(labels, cells)))
+        else:
+            short += len(cells) < len(labels)
+            mended.append((number, (cells + [""] * len(labels))[: len(labels)]))
+    if short:
+        sheet.notes.append(f"{short} rows with fewer cells than the header; the missing ones are taken as empty")
+    if mended:
+        columns, numbers = _insert(columns, numbers, mended)
+    sheet.rows = numbers
+    made = from_arrays(sheet, labels, columns)
+    return without_totals(made)
+
+
+def _row_numbers(n: int, taken: list[int]) -> np.ndarray:
+    numbers = np.arange(1, n + len(taken) + 1)
+    return np.delete(numbers, [at - 1 for at in taken if at - 1 < len(numbers)])[:n]
+
+
+def _insert(columns: list[pa.Array], numbers: np.ndarray, mended: list[tuple[int, list[str]]]):
+    rows = np.concatenate([numbers, [number for number, _ in mended]])
+    order = pa.array(np.argsort(rows, kind="stable"))
+    made = []
+    for i, column in enumerate(columns):
+        both = pa.concat_arrays([column, pa.array([cells[i] for _, cells in mended], pa.string())])
+        made.append(both.take(order))
+    return made, np.sort(rows, kind="stable")
+
+
+def without_totals(sheet: Sheet) -> Sheet:
+    """Return the sheet with its total rows and remarks set aside, and the totals that they state noted."""
+    if not len(sheet) or not sheet.labels:
+        return sheet
+    keep = np.ones(len(sheet), bool)
+    for at in _candidates(sheet):
+        cells = [sheet.cells[label][int(at)].as_py() for label in sheet.labels]
+        total = header.is_total(cells)
+        if total or header.is_footer(cells):
+            keep[at] = False
+            rule, found = ("total_row", "a row of totals") if total else ("footer", "a remark below the table")
+            sheet.bad.append((int(sheet.rows[at]), rule, found, record(sheet.labels, cells)))
+            if total and at >= len(sheet) - 5:
+                sheet.stated = {
+                    label: text for label, text in zip(sheet.labels, cells) if text and not header.is_total([text])
+                }
+    return sheet.take(keep) if not keep.all() else sheet
+
+
+def _candidates(sheet: Sheet) -> list[int]:
+    """Return the rows that may be totals or remarks: the last ones, and those whose first cell says so."""
+    first = sheet.cells[sheet.labels[0]]
+    said = pc.match_substring_regex(
+        first.dictionary, r"(?i)^\W*(合计|总计|小计|汇总|總計|合計|小計|grand total|sub ?total|total|sum)"
+    )
+    hits = np.flatnonzero(said.take(first.indices).to_numpy(zero_copy_only=False))
+    last = range(max(0, len(sheet) - 8), len(sheet))
+    return sorted({*hits[:2000].tolist(), *last})

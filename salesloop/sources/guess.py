@@ -1,0 +1,345 @@
+"""What the labels leave open, read from the cells: date order, percent, units, word values, the key."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from salesloop.params import UnitConfig
+from salesloop.schema import TABLES, Table
+from salesloop.sources import labels, moments, values, words
+from salesloop.sources.mapping import ASK, FileMapping
+from salesloop.sources.sheet import Sheet
+
+HELP_TYPES = {
+    "_modified_at": "time", "_start": "time", "_end": "time", "_created_at": "time", "_annual": "money",
+    "_fiscal_year": "text",
+}  # fmt: skip
+_MOST_WORDS = 200
+_ID_ENDS = ("id", "key", "编号", "编码", "number", "no", "code", "工号", "数据id")
+_COMBINE = ("name", "account", "owner", "created_at", "order_id", "product", "_product_id", "_account", "subject",
+            "ordered_on", "paid_on", "date")  # fmt: skip
+_NATURAL = {"accounts": "name", "reps": "name", "products": "product"}
+_PAIRS = (("created_at", "closed_on"), ("created_at", "modified_at"), ("created_at", "_modified_at"), ("_start", "_end"),
+          ("from_on", "to_on"), ("started_on", "left_on"), ("created_at", "converted_at"), ("created_at", "expected_close"))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Question:
+    """A doubt that changes a number: where, what is asked, and the key of the mapping that answers it."""
+
+    file: str
+    place: str
+    text: str
+
+
+@dataclass
+class Notes:
+    """What came up while a mapping was completed."""
+
+    questions: list[Question] = field(default_factory=list)
+    assumptions: list[str] = field(default_factory=list)
+    doubts: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, entry: FileMapping, place: str, text: str) -> None:
+        """Add a question."""
+        self.questions.append(Question(entry.file, place, text))
+
+
+def type_of(table: Table, column: str) -> str:
+    """Return the type of a canonical or helping column."""
+    if column in table.columns:
+        return table.columns[column].type
+    return HELP_TYPES.get(column, "text")
+
+
+def labels_of(entry: FileMapping, *types: str) -> dict[str, str]:
+    """Return the columns of some types and their labels."""
+    table = TABLES[str(entry.table)]
+    return {column: label for column, label in entry.columns.items() if type_of(table, column) in types}
+
+
+def dates(sheet: Sheet, entry: FileMapping, notes: Notes, elsewhere: dict[str, set[str]]) -> None:
+    """Decide the order of day and month of each column whose layout leaves it open.
+
+    By impossible days; else as another column of the file has it; else by which order puts what comes first
+    first; else as the other files have it; else it is asked.
+    """
+    found = {label: moments.order_of(sheet.cells[label].dictionary)
+             for label in dict.fromkeys(labels_of(entry, "date", "time").values())}  # fmt: skip
+    found = {label: order for label, order in found.items() if order.word is not None}
+    for label, order in found.items():
+        if order.word in ("dmy", "mdy", "ymd"):
+            said = entry.dates.get(label)
+            if said not in (None, ASK, order.word) and _must(sheet, label, order.word):
+                notes.assumptions.append(
+                    f"{entry.file}: {label!r} is {order.word}; the mapping's {said} has impossible days"
+                )
+            entry.dates = {**entry.dates, label: order.word}  # type: ignore[dict-item]
+    sure = {order.separator: order.word for order in found.values() if order.word in ("dmy", "mdy", "ymd")}
+    open_labels = [label for label, order in found.items()
+                   if order.word in ("", "mixed") and entry.dates.get(label) in (None, ASK)]  # fmt: skip
+    if not open_labels:
+        return
+    known = {sure[found[label].separator] for label in open_labels if found[label].separator in sure}
+    word, why = (known.pop(), "as in the file's other columns") if len(known) == 1 else ("", "")
+    if not word:
+        word, why = _by_sequence(sheet, entry, open_labels)
+    if not word:
+        others = set().union(*(elsewhere.get(found[label].separator, set()) for label in open_labels))
+        word, why = (others.pop(), "as in the other files") if len(others) == 1 else ("", "")
+    if word and any(found[label].word == "mixed" for label in open_labels):
+        word = ""
+    entry.dates = {**entry.dates, **dict.fromkeys(open_labels, word or ASK)}  # type: ignore[arg-type]
+    for label in open_labels:
+        if word:
+            notes.assumptions.append(f"{entry.file}: {label!r} is read as {word}, {why}")
+        else:
+            notes.ask(entry, f"dates.{label}", f"is {label!r} day before month (dmy) or month before day (mdy)?")
+
+
+def _must(sheet: Sheet, label: str, word: str) -> bool:
+    texts = sheet.cells[label].dictionary
+    bad = {order: int((~moments.parse(texts, order=order).ok).sum()) for order in ("dmy", "mdy", "ymd")}
+    return bad[word] <= min(bad.values())
+
+
+def _by_sequence(sheet: Sheet, entry: FileMapping, open_labels: list[str]) -> tuple[str, str]:
+    """Return the order under which what must come first does, where the other order breaks that often."""
+    broken = {}
+    for word in ("dmy", "mdy"):
+        total = 0
+        for first, last in _PAIRS:
+            pair = entry.columns.get(first), entry.columns.get(last)
+            if pair[0] is None or pair[1] is None or pair[0] == pair[1] or not {*pair} & {*open_labels}:
+                continue
+            us, ok = zip(*(_row_moments(sheet, str(label), word) for label in pair))
+            both = ok[0] & ok[1]
+            total += int((us[0][both] // moments.DAY > us[1][both] // moments.DAY).sum())
+        broken[word] = total
+    low, high = sorted(broken, key=lambda word: broken[word])
+    clear = broken[low] * 10 < broken[high] and broken[high] >= 3
+    return (low, "as under the other order dates that must follow would come first") if clear else ("", "")
+
+
+def _row_moments(sheet: Sheet, label: str, word: str) -> tuple[np.ndarray, np.ndarray]:
+    cells = sheet.cells[label]
+    found = moments.parse(cells.dictionary, order=word, since_1904=sheet.since_1904)
+    at = cells.indices.to_numpy(zero_copy_only=False)
+    return found.us[at], found.valid[at]
+
+
+def numbers(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
+    """Decide units that the header names, percent or share, the decimal sign, and the currency."""
+    for column, label in labels_of(entry, "money", "number", "count", "rate").items():
+        shift, currency, _ = labels.unit_of(label)
+        if shift and label not in entry.units:
+            entry.units = {**entry.units, label: shift}
+            notes.assumptions.append(f"{entry.file}: {label!r} is in 10^{shift}, by its header")
+        if currency and len(currency) == 3 and entry.currency is None and column != "list_price":
+            entry.currency = currency
+        _decimal(sheet, entry, notes, label)
+    for label in labels_of(entry, "rate").values():
+        if label not in entry.percent:
+            entry.percent = {**entry.percent, label: _in_percent(sheet, label, entry, notes)}
+
+
+def _decimal(sheet: Sheet, entry: FileMapping, notes: Notes, label: str) -> None:
+    if entry.decimal != ".":
+        return
+    texts = sheet.cells[label].dictionary
+    european = pc.and_(pc.match_substring_regex(texts, values.EUROPEAN), pc.invert(values.numbers(texts).ok))
+    if pc.sum(european).as_py():
+        entry.decimal = "?"
+        n = int(pc.sum(european).as_py())
+        notes.ask(entry, "decimal", f"{n} numbers of {label!r} look like 1.234,50: is the decimal sign a comma (',') or a point ('.')?")  # fmt: skip
+
+
+def _in_percent(sheet: Sheet, label: str, entry: FileMapping, notes: Notes) -> bool:
+    found = values.numbers(sheet.cells[label].dictionary)
+    value = pc.cast(pc.if_else(found.percent, pa.scalar(None, found.value.type), found.value), pa.float64())
+    most = pc.max(value).as_py()
+    if most is None or most > 1:
+        return most is not None
+    between = pc.any(pc.and_(pc.greater(value, 0), pc.less(value, 1))).as_py()
+    if labels.unit_of(label)[2]:
+        kind = "shares of 1" if between else "0 and 1"
+        notes.assumptions.append(f"{entry.file}: {label!r} says % but holds {kind}; read as shares of 1")
+    return False
+
+
+def word_values(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
+    """Guess what each text of a column of words means; an unknown status is asked for by name."""
+    table = TABLES[str(entry.table)]
+    for column, label in list(entry.columns.items()):
+        words_name = words.list_of(table.name, column)
+        if not words_name or (column in table.columns and not table.columns[column].allowed):
+            continue
+        known = dict(entry.values.get(column, {}))
+        texts = [text for text in sheet.uniques(label) if text.casefold() not in values.TEXT_NULLS]
+        if len(texts) > _MOST_WORDS:
+            notes.doubts[f"values.{column}"] = f"{len(texts)} different texts: is this the right column?"
+            texts = texts[:_MOST_WORDS]
+        allowed = table.columns[column].allowed if column in table.columns else ()
+        for text in texts:
+            if text not in known:
+                found = words.meaning(text, words_name)
+                known[text] = found if not allowed or found in allowed else None
+        if (table.name, column) == ("opportunities", "status"):
+            _ask_status(sheet, entry, notes, label, known)
+        entry.values = {**entry.values, column: known}
+
+
+def _ask_status(sheet: Sheet, entry: FileMapping, notes: Notes, label: str, known: dict[str, str | None]) -> None:
+    unsure = [text for text, status in known.items() if status in (None, ASK)]
+    for text in list(unsure):
+        if _looks_open(sheet, entry, label, text, known):
+            known[text] = "open"
+            unsure.remove(text)
+            notes.assumptions.append(f"{entry.file}: stage {text!r} is open: none of its deals has a closing date")
+    known.update(dict.fromkeys(unsure, ASK))
+    if unsure:
+        shown = ", ".join(repr(text[:40]) for text in unsure[:12]) + (" ..." if len(unsure) > 12 else "")
+        notes.ask(entry, "values.status", f"does {shown} mean open, won, lost or void?")
+
+
+def _looks_open(sheet: Sheet, entry: FileMapping, label: str, text: str, known: dict[str, str | None]) -> bool:
+    """Return whether deals of a stage have no closing date while those of won and lost stages do."""
+    closing = entry.columns.get("closed_on")
+    if closing is None or not {"won", "lost"} <= set(known.values()):
+        return False
+    stage = sheet.cells[label]
+    dated = pc.invert(values.is_empty(sheet.cells[closing])).to_numpy(zero_copy_only=False)
+    closed = [name for name, status in known.items() if status in ("won", "lost")]
+
+    def of(names: list[str]) -> np.ndarray:
+        hits = pc.is_in(stage.dictionary, value_set=pa.array(names))
+        return hits.take(stage.indices).to_numpy(zero_copy_only=False)
+
+    return dated[of([text])].mean() < 0.02 and dated[of(closed)].mean() > 0.9
+
+
+def key(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
+    """Decide by which labels a row is known again: its id, a unique column, a unique combination, or its content."""
+    table = TABLES[str(entry.table)]
+    if entry.key or len(table.key) != 1 or not len(sheet):
+        return
+    own = entry.columns.get(table.key[0])
+    if own and is_damaged(sheet, own):
+        notes.doubts["key"] = f"{own!r} was damaged by a spreadsheet (numbers past 2^53)"
+        own = None
+        _replace_damaged(sheet, entry, notes)
+        return
+    if own:
+        entry.key = [own]
+        return
+    candidates = [label for label in sheet.labels if _unique(sheet, [label])]
+    named = [label for label in candidates if labels.key(label).endswith(_ID_ENDS)]
+    natural = entry.columns.get(_NATURAL.get(table.name, ""))
+    if natural and (natural in candidates or table.name != "accounts"):
+        entry.key = [natural]
+    elif named:
+        entry.key = named[:1]
+    else:
+        entry.key = _combination(sheet, entry)
+    _tell_key(entry, notes, table)
+
+
+def _tell_key(entry: FileMapping, notes: Notes, table: Table) -> None:
+    if entry.key:
+        notes.assumptions.append(
+            f"{entry.file}: no id of its own; a row is known again by {' + '.join(map(repr, entry.key))}"
+        )
+    else:
+        keep = table.name in ("activities", "feedback", "order_lines")
+        entry.repeats = "keep" if keep else "drop"
+        what = "each is kept" if keep else "one is kept"
+        notes.assumptions.append(
+            f"{entry.file}: no id and no unique columns; a row is known by its content, and of equal rows {what}"
+        )
+
+
+def _replace_damaged(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
+    table = TABLES[str(entry.table)]
+    combination = _combination(sheet, entry)
+    entry.key = [ASK]
+    proposal = f"proposed: {combination}" if combination else "no unique combination of columns was found"
+    notes.ask(
+        entry,
+        "key",
+        f"the ids of {table.name} were damaged by a spreadsheet; by which columns is a row known? {proposal}",
+    )
+
+
+def is_damaged(sheet: Sheet, label: str) -> bool:
+    """Return whether an id column holds numbers that a spreadsheet made inexact."""
+    if label in sheet.damaged and bool(sheet.damaged[label].any()):
+        return True
+    texts = sheet.cells[label].dictionary
+    if not len(texts):
+        return False
+    rounded = pc.match_substring_regex(texts, r"^\d(\.\d+)?[eE]\+\d{2}$")
+    if pc.sum(rounded).as_py() > 0:
+        return True
+    long = pc.match_substring_regex(texts, r"^(zcrm_)?\d{17,20}$")
+    n = pc.sum(long).as_py() or 0
+    cut = pc.sum(pc.match_substring_regex(texts, r"^(zcrm_)?\d{15}0{2,5}$")).as_py() or 0
+    return n >= 5 and cut > 0.8 * n
+
+
+def _combination(sheet: Sheet, entry: FileMapping) -> list[str]:
+    usable = list(dict.fromkeys(entry.columns[column] for column in _COMBINE if column in entry.columns))
+    for size in (2, 3, 4):
+        for labels_tried in itertools.combinations(usable, size):
+            if _unique(sheet, list(labels_tried)):
+                return list(labels_tried)
+    return []
+
+
+def _unique(sheet: Sheet, names: list[str]) -> bool:
+    cells = [sheet.cells[name] for name in names]
+    if len(names) == 1:
+        texts = cells[0].dictionary
+        return (
+            len(texts) == len(sheet)
+            and not pc.any(pc.equal(texts, "")).as_py()
+            and pc.count_distinct(texts).as_py() == len(sheet)
+        )
+    code = np.zeros(len(sheet), "int64")
+    for column in cells:
+        code = code * (len(column.dictionary) + 1) + column.indices.to_numpy(zero_copy_only=False)
+    return len(np.unique(code)) == len(sheet)
+
+
+def period_rival(sheet: Sheet, entry: FileMapping, rivals: list[str], years: set[int], notes: Notes) -> None:
+    """Choose among columns that could be the period: the one whose years meet those of the other files' facts."""
+    from salesloop.sources.spans import year_of
+
+    tried = [entry.columns["period"], *rivals]
+    meeting = {label: {year_of(text) for text in sheet.uniques(label)} & years for label in tried}
+    most = sorted(tried, key=lambda label: -len(meeting[label]))
+    if years and len(meeting[most[0]]) > len(meeting[most[1]]):
+        entry.columns = {**entry.columns, "period": most[0]}
+        notes.assumptions.append(f"{entry.file}: the period is {most[0]!r}: its years meet those of the other files")
+        return
+    entry.columns = {**entry.columns, "period": ASK}
+    notes.ask(entry, "columns.period", f"which column is the period: {', '.join(map(repr, tried))}?")
+
+
+def currency_of(sign: str, config: UnitConfig) -> str:
+    """Return the currency that a sign shared by several currencies stands for in a unit.
+
+    Examples
+    --------
+    >>> currency_of("$", UnitConfig(unit="a")), currency_of("$", UnitConfig(unit="a", currency="SGD"))
+    ('USD', 'SGD')
+    """
+    if sign == "$":
+        return config.currency if config.currency in ("USD", "AUD", "CAD", "SGD", "HKD", "NZD", "TWD") else "USD"
+    if sign == "¥":
+        return config.currency if config.currency in ("CNY", "JPY") else "CNY"
+    return sign

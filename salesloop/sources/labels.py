@@ -1,0 +1,134 @@
+"""Labels of exports → canonical columns: how a label is compared, and what its bracket says about the unit."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from salesloop.schema import TABLES
+
+_FILE = Path(__file__).parent / "mappings" / "labels.yml"
+_TRADITIONAL = str.maketrans(
+    "機會戶額預計簽單結銷階狀態負責屬門間創後變輸丟來業務線跟進記錄訂單號產數報價標題類稱編貨幣範圍團隊區國歷轉換職務電話郵縮對競爭類別實際關係總應聯繫名際訊",
+    "机会户额预计签单结销阶状态负责属门间创后变输丢来业务线跟进记录订单号产数报价标题类称编货币范围团队区国历转换职务电话邮缩对竞争类别实际关系总应联系名际讯",
+)
+_BRACKET = re.compile(r"[(（\[【]([^)）\]】]*)[)）\]】]")
+_IN = re.compile(r"\bin (thousands|millions|k|m|thousand|million)\b", re.I)
+_POWERS = {"元": 0, "千元": 3, "千": 3, "万元": 4, "万": 4, "百万": 6, "百万元": 6, "千万": 7, "亿元": 8, "亿": 8, "k": 3, "thousands": 3,
+           "thousand": 3, "in thousands": 3, "000s": 3, "'000": 3, "000": 3, "m": 6, "mn": 6, "million": 6, "millions": 6,
+           "in millions": 6}  # fmt: skip
+_ISO = ("CNY", "USD", "EUR", "GBP", "JPY", "HKD", "SGD", "AUD", "CAD", "INR", "KRW", "TWD", "CHF")
+_ENDING = re.compile(rf"[\s_]+(?:in )?(?:{'|'.join(_ISO)}|RMB)\s*$", re.I)
+_SIGNS = {"$": "$", "¥": "¥", "￥": "¥", "€": "EUR", "£": "GBP", "人民币": "CNY", "rmb": "CNY", "美元": "USD"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is known about one kind of file.
+
+    Attributes
+    ----------
+    name : str
+        A canonical table, or a known kind that is set aside.
+    exact : dict of str to (column, rank)
+        Columns by compared label; a lower rank is a better label.
+    hinted : dict
+        The same for labels that count only where the file's name speaks of the kind.
+    special : frozenset of str
+        Compared labels that carry the kind's own word.
+    """
+
+    name: str
+    aside: str
+    needs: tuple[frozenset[str], ...]
+    exact: dict[str, list[tuple[str, int]]]
+    hinted: dict[str, list[tuple[str, int]]]
+    special: frozenset[str]
+    in_name: tuple[str, ...]
+    only_hinted: bool = False
+
+
+def key(label: str) -> str:
+    """Return a label as it is compared: no case, spaces, signs, bracketed notes or traditional characters.
+
+    Examples
+    --------
+    >>> key("*商機名稱（必填）") == key("商机名称"), key("Deal Owner.id") == key("DEAL_OWNER ID")
+    (True, True)
+    """
+    text = unicodedata.normalize("NFKC", label)
+    bare = _BRACKET.sub("", text)
+    text = (bare if re.sub(r"\W", "", bare) else text).translate(_TRADITIONAL)
+    text = _ENDING.sub("", text) or text
+    return re.sub(r"[\W_]+", "", text.casefold())
+
+
+def simplified(text: str) -> str:
+    """Return a text with the traditional characters of labels made simplified."""
+    return text.translate(_TRADITIONAL)
+
+
+def unit_of(label: str) -> tuple[int, str | None, bool]:
+    """Return what a label says about its unit: powers of ten, a currency, and whether it is percent.
+
+    Examples
+    --------
+    >>> unit_of("金额(万元)"), unit_of("Amount (K USD)"), unit_of("Probability (%)"), unit_of("Opportunity Amount USD")
+    ((4, None, False), (3, 'USD', False), (0, None, True), (0, 'USD', False))
+    """
+    notes = [note.strip() for note in _BRACKET.findall(unicodedata.normalize("NFKC", label))]
+    shift, currency = 0, None
+    for note in notes:
+        for word in [note, *re.split(r"[\s,/:：单位]+", note)]:
+            low = word.casefold().strip("$¥€£") or word
+            shift = max(shift, _POWERS.get(low, 0))
+            found = _SIGNS.get(word.casefold()) or next((iso for iso in _ISO if iso == word.upper()), None)
+            currency = currency or found
+    said = _IN.search(label)
+    if said and not shift:
+        shift = 3 if said.group(1).lower() in ("k", "thousand", "thousands") else 6
+    currency = currency or next(
+        (iso for iso in _ISO if re.search(rb"(?<![A-Za-z])%s(?![A-Za-z])" % iso.encode(), label.encode())), None
+    )
+    return shift, currency, "%" in label or "％" in label
+
+
+@cache
+def kinds() -> dict[str, Kind]:
+    """Return all known kinds of files, read once."""
+    content = yaml.load(_FILE.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - texts only
+    return {name: _kind(name, entry) for name, entry in content.items()}
+
+
+def _kind(name: str, entry: dict) -> Kind:
+    exact: dict[str, list[tuple[str, int]]] = {}
+    hinted: dict[str, list[tuple[str, int]]] = {}
+    special: set[str] = set()
+    columns = dict(entry["columns"])
+    for column in TABLES[name].columns if name in TABLES else ():
+        columns.setdefault(column, [])
+    for column, labels in columns.items():
+        rank = 0
+        if not column.startswith("_"):
+            exact.setdefault(key(column), []).append((column, 0))
+        for label in labels:
+            for said in [label.replace("{e}", word) for word in entry["words"]] if "{e}" in label else [label]:
+                rank += 1
+                into = hinted if label.startswith("?") else exact
+                into.setdefault(key(said), []).append((column, rank))
+                if "{e}" in label:
+                    special.add(key(said))
+    in_name = tuple(sorted({key(word) for word in [*entry["words"], *entry.get("files", [])]}, key=len, reverse=True))
+    needs = tuple(frozenset(group) for group in entry["needs"])
+    return Kind(name, entry.get("aside", ""), needs, exact, hinted, frozenset(special), in_name, "hinted" in entry)
+
+
+@cache
+def known_keys() -> frozenset[str]:
+    """Return every compared label of every kind."""
+    return frozenset(label for kind in kinds().values() for label in [*kind.exact, *kind.hinted])

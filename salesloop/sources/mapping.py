@@ -1,0 +1,176 @@
+"""The mapping: which file is which table and which column is which, as a file that a person can read and correct."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from salesloop.errors import ParameterError, raise_all
+from salesloop.params import read_yaml
+from salesloop.schema import TABLES
+from salesloop.sources.labels import kinds
+
+ASK = "?"
+_PART = re.compile(
+    r"(?:[ _-]*20\d{2}[-_.]?\d{2}[-_.]?\d{2}(?:[-_. T]?\d{4,6})?|[ _-]*20\d{2}[-_.]?(?:0[1-9]|1[0-2])(?!\d)|[ _]*\(\d+\))"
+)
+
+
+class FileMapping(BaseModel):
+    """What one kind of file is.
+
+    Attributes
+    ----------
+    file, sheet : str
+        Name pattern (``*`` stands for anything) and sheet of a workbook.
+    table : str or None
+        Canonical table; None sets the file aside; ``?`` asks.
+    columns : dict
+        Canonical column → label in the file.
+    key : list of str
+        Labels that identify a row; empty: the table's own key or, without one, the row's content.
+    constants : dict
+        Canonical column → the same text in every row.
+    values : dict of dict
+        Canonical column → what each text in the file means (``won``); null means nothing.
+    dates : dict
+        Label → ``dmy``, ``mdy`` or ``ymd``, where the layout alone does not say it.
+    units : dict
+        Label → powers of ten by which its numbers are larger (万元: 4).
+    percent : dict
+        Label → true where 60 means 60 %, false where 0.6 does.
+    decimal : str
+        ``.`` or ``,``.
+    months : dict
+        Label → month or quarter, for targets in columns.
+    complete : bool
+        A row that is missing from the export was deleted.
+    repeats : str
+        Rows without an id that are equal in every column: ``keep`` each, or ``drop`` all but one.
+    """
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    file: str
+    sheet: str = ""
+    table: str | None = None
+    profile: str = "file"
+    columns: dict[str, str] = {}
+    key: list[str] = []
+    constants: dict[str, str] = {}
+    values: dict[str, dict[str, str | None]] = {}
+    dates: dict[str, Literal["dmy", "mdy", "ymd", "?"]] = {}
+    units: dict[str, int] = {}
+    percent: dict[str, bool] = {}
+    months: dict[str, str] = {}
+    decimal: Literal[".", ",", "?"] = "."
+    currency: str | None = Field(None, pattern=r"^([A-Z]{3}|\?)$")
+    zone: str | None = None
+    complete: bool = False
+    repeats: Literal["keep", "drop"] = "drop"
+    encoding: str | None = None
+    delimiter: str | None = None
+    header_row: int | None = Field(None, ge=1)
+
+    def fits(self, file: str, sheet: str = "") -> bool:
+        """Return whether a file (and sheet) is of this kind."""
+        return fnmatchcase(file.casefold(), self.file.casefold()) and self.sheet in ("", sheet)
+
+    def options(self) -> dict[str, Any]:
+        """Return what is said about reading the file."""
+        return {"encoding": self.encoding, "delimiter": self.delimiter, "header_row": self.header_row}
+
+
+class Mapping(BaseModel):
+    """The mapping of a unit: one entry a kind of file.
+
+    Examples
+    --------
+    >>> Mapping(files=[FileMapping(file="Deals*.csv", table="opportunities")]).entry("Deals_2026_05_28.csv").table
+    'opportunities'
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Literal[1] = 1
+    files: list[FileMapping] = []
+
+    def entry(self, file: str, sheet: str = "") -> FileMapping | None:
+        """Return the entry for a file; an exact name goes before a pattern."""
+        fitting = [entry for entry in self.files if entry.fits(file, sheet)]
+        fitting.sort(key=lambda entry: ("*" in entry.file, -len(entry.file), not entry.sheet))
+        return fitting[0] if fitting else None
+
+
+def pattern(file: str) -> str:
+    """Return the name pattern of a file: its date and copy number may change.
+
+    Examples
+    --------
+    >>> pattern("Deals_2026_05_28.csv"), pattern("商机 (2).xlsx"), pattern("accounts.csv")
+    ('Deals*.csv', '商机*.xlsx', 'accounts.csv')
+    """
+    stem, dot, end = file.partition(".")
+    cut = _PART.sub("*", stem)
+    return f"{re.sub(r'[*]+', '*', cut)}{dot}{end}" if cut.strip("*") else file
+
+
+def read(source: Mapping | dict | str | Path | None) -> Mapping:
+    """Return a mapping from a file, from its content, or an empty one; mistakes in it are all named."""
+    if source is None:
+        return Mapping()
+    if isinstance(source, Mapping):
+        return source.model_copy(deep=True)
+    name = "mapping" if isinstance(source, dict) else Path(source).name
+    if not isinstance(source, dict) and not Path(source).is_file():
+        raise ParameterError(f"mapping {name}", found="no such file", next_step="run the import once without it")
+    content = source if isinstance(source, dict) else read_yaml(Path(source))
+    try:
+        made = Mapping.model_validate({key: value for key, value in content.items() if key != "questions"})
+    except ValidationError as error:
+        raise_all([_mistake(name, problem) for problem in error.errors()])
+        raise
+    raise_all([ParameterError(name + ": " + thing, found=found, allowed=allowed)
+               for thing, found, allowed in _unknown(made)])  # fmt: skip
+    return made
+
+
+def _mistake(name: str, problem: Any) -> ParameterError:
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return ParameterError(f"{name}: {where}", found="an unknown key",
+                              allowed=", ".join(FileMapping.model_fields))  # fmt: skip
+    return ParameterError(f"{name}: {where}", found=type(problem["input"]).__name__, allowed=problem["msg"])
+
+
+def _unknown(made: Mapping) -> Iterator[tuple[str, str, str]]:
+    for entry in made.files:
+        if entry.table in (None, ASK):
+            continue
+        if entry.table not in TABLES:
+            yield f"{entry.file}.table", repr(entry.table), ", ".join(TABLES)
+            continue
+        known = {*TABLES[entry.table].columns, *_helping(entry.table)}
+        for column in {*entry.columns, *entry.constants, *entry.values} - known:
+            yield f"{entry.file}.{column}", "no column of " + entry.table, ", ".join(sorted(known))
+
+
+def _helping(table: str) -> set[str]:
+    found = [*kinds()[table].exact.values(), *kinds()[table].hinted.values()] if table in kinds() else []
+    return {column for pairs in found for column, _ in pairs}
+
+
+def asked(entry: FileMapping) -> list[str]:
+    """Return the places of an entry that still ask for an answer."""
+    places = [f"table of {entry.file}"] if entry.table == ASK else []
+    places += [f"columns.{column}" for column, label in entry.columns.items() if label == ASK]
+    places += [f"values.{column}" for column, words in entry.values.items() if ASK in words.values()]
+    places += [f"dates.{label}" for label, order in entry.dates.items() if order == ASK]
+    places += ["key"] if ASK in entry.key else []
+    places += ["decimal"] if entry.decimal == ASK else []
+    return places + (["currency"] if entry.currency == ASK else [])

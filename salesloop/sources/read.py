@@ -1,0 +1,146 @@
+"""Files → sheets of texts: which files there are, what each one is by its content, and what makes one unreadable."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import re
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from salesloop.errors import DataError, SalesloopError, raise_all
+from salesloop.sources import delimited, workbook
+from salesloop.sources.labels import known_keys
+from salesloop.sources.sheet import Sheet
+
+TABULAR = {".csv", ".tsv", ".txt", ".psv", ".tab", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".parquet", ".pq"}
+_DAY = re.compile(r"(?<!\d)(20\d{2})[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
+_MOST = 2 << 30
+
+
+def files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
+    """Return the files that are meant: files as named, folders by their first level, in order of name.
+
+    Parameters
+    ----------
+    paths : path or iterable of paths
+        A file, several files, or a folder.
+
+    Raises
+    ------
+    DataError
+        A path does not exist, or a folder holds no file.
+    """
+    named = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    found: list[Path] = []
+    problems: list[SalesloopError] = []
+    for path in map(Path, named):
+        if path.is_dir():
+            inside = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith((".", "~$")))
+            if not inside:
+                problems.append(_absent(path, "a folder without files"))
+            found.extend(inside)
+        elif path.is_file():
+            found.append(path)
+        else:
+            problems.append(_absent(path, "no such file or folder"))
+    if not named:
+        problems.append(_absent(Path("DATA"), "no path"))
+    raise_all(problems)
+    return list(dict.fromkeys(found))
+
+
+def _absent(path: Path, found: str) -> DataError:
+    return DataError(
+        f"data {path.name or path}", found=found, allowed="a file, several files or a folder of files",
+        next_step="name the export's file or folder, e.g. DATA=exports/",
+    )  # fmt: skip
+
+
+def is_tabular(file: Path) -> bool:
+    """Return whether a file's name says that it is a table, or says nothing."""
+    stem = file.with_suffix("") if file.suffix.lower() == ".gz" else file
+    return stem.suffix.lower() in TABULAR or not stem.suffix
+
+
+def day_in_name(name: str) -> dt.date | None:
+    """Return the day that a file's name carries.
+
+    Examples
+    --------
+    >>> day_in_name("Deals_2026_05_28.csv")
+    datetime.date(2026, 5, 28)
+    """
+    found = _DAY.search(name)
+    try:
+        return dt.date(*map(int, found.groups())) if found else None
+    except ValueError:
+        return None
+
+
+def read(file: Path, *, options: dict | None = None) -> list[Sheet]:
+    """Return the sheets of one file, by its content and not by its name.
+
+    Parameters
+    ----------
+    file : Path
+        A CSV, XLSX or Parquet file; CSV may be gzipped.
+    options : dict, optional
+        The mapping's word on ``encoding``, ``delimiter`` and ``header_row``.
+
+    Raises
+    ------
+    DataError
+        The file is no table, is cut off or too large.
+    """
+    told = {key: value for key, value in (options or {}).items() if value is not None}
+    data = _bytes(file)
+    name = file.name
+    if data[:2] == b"\x1f\x8b":
+        data = _unzipped(data, name)
+    if data[:4] == b"PK\x03\x04" or data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        sheets = workbook.read_workbook(data, name, header_row=told.get("header_row"), known=known_keys())
+    elif data[:4] == b"PAR1":
+        sheets = [workbook.read_parquet(data, name)]
+    elif not data:
+        sheets = [Sheet(name, problem="empty")]
+    elif file.suffix.lower() in (".xlsx", ".xlsm", ".xlsb", ".parquet", ".pq"):
+        raise DataError(
+            f"file {name}", found=f"no {file.suffix[1:].upper()} content", allowed="a complete file",
+            next_step="copy or export the file again",
+        )  # fmt: skip
+    else:
+        sheets = [delimited.read(data, name, known=known_keys(), **told)]
+    for sheet in sheets:
+        _warn_of_caps(sheet)
+    return sheets
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        if file.stat().st_size > _MOST:
+            raise DataError(f"file {file.name}", found="more than 2 GiB", next_step="split the export by year")
+        return file.read_bytes()
+    except OSError as error:
+        raise DataError(f"file {file.name}", found=error.strerror or "an error while reading") from None
+
+
+def _unzipped(data: bytes, name: str) -> bytes:
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error):
+        raise DataError(
+            f"file {name}", found="a gzip file that is cut off or damaged", next_step="copy the file again"
+        ) from None
+
+
+def _warn_of_caps(sheet: Sheet) -> None:
+    n = sheet.read
+    if n >= 1000 and (n in (65_535, 1_048_575) or (n % 1000 == 0 and n in _ROUND)):
+        sheet.notes.append(
+            f"exactly {n:,} rows: exports are often capped at such a number; see whether rows are missing"
+        )
+
+
+_ROUND = {1000, 2000, 3000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000}

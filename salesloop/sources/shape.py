@@ -1,0 +1,358 @@
+"""Table by table: what follows from the typed columns of a source (status, closing date, names, month columns ...)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from salesloop.schema import TABLES
+from salesloop.sources import detect, guess, values, words
+from salesloop.sources.frame import Frame
+from salesloop.sources.labels import key
+
+_DEAD = ("作废", "无效", "invalid", "void", "ineffective", "未生效", "审核中", "under review", "under_review")
+
+
+def shape(frame: Frame) -> Frame:
+    """Fill the columns that a table's meaning gives, and flag what contradicts itself."""
+    _known_at(frame)
+    step = _STEPS.get(frame.table.name)
+    if step:
+        step(frame)
+    _currency(frame)
+    _defaults(frame)
+    return frame
+
+
+def _known_at(frame: Frame) -> None:
+    stamped = "modified_at" if frame.has("modified_at") else "_modified_at"
+    label = next((label for label in frame.sheet.labels if key(label) == "knownat"), None)
+    if label:
+        from salesloop.sources import moments
+
+        cells = frame.sheet.cells[label]
+        found = moments.parse(cells.dictionary, order=frame.entry.dates.get(label, "dmy"))
+        frame.columns["known_at"] = moments.to_times(found, frame.config.time_zone).take(cells.indices)
+    elif frame.has(stamped):
+        frame.columns["known_at"] = frame.get(stamped)
+
+
+def _currency(frame: Frame) -> None:
+    if "currency" not in frame.table.columns:
+        return
+    sign = frame.columns.pop("_sign", None)
+    made = frame.columns.get("currency")
+    if made is not None:
+        made = pc.utf8_upper(made)
+        found = {text: _code(text) for text in pc.unique(made).to_pylist() if text}
+        made = values._lookup(made, found, pa.string()) if found else made
+    if sign is not None:
+        table = {text: guess.currency_of(text, frame.config) for text in pc.unique(sign).to_pylist() if text}
+        said = values._lookup(sign, table, pa.string())
+        made = said if made is None else pc.coalesce(made, said)
+    told = frame.entry.currency or frame.config.currency
+    frame.columns["currency"] = pa.repeat(told, len(frame)) if made is None else pc.fill_null(made, told)
+
+
+def _code(text: str) -> str | None:
+    from salesloop.sources.labels import _ISO
+    from salesloop.sources.values import _CODES
+
+    bare = text.strip()
+    if len(bare) == 3 and bare.isascii() and bare.isalpha():
+        return bare
+    inside = next((iso for iso in _ISO if iso in bare), None)
+    code = inside or _CODES.get(bare.casefold())
+    return code if code and len(code) == 3 else None
+
+
+def _defaults(frame: Frame) -> None:
+    for column, text in _DEFAULTS.get(frame.table.name, {}).items():
+        made = frame.get(column)
+        frame.columns[column] = pc.fill_null(made, text)
+
+
+_DEFAULTS = {
+    "targets": {"level": "company", "measure": "bookings", "tier": "base", "basis": "amount"},
+    "forecast_calls": {"level": "company", "category": "commit"},
+    "stages": {"pipeline": ""},
+    "feedback": {"scale": "none"},
+}
+
+
+def _opportunities(frame: Frame) -> None:
+    _void_by_life(frame)
+    status = frame.get("status")
+    frame.flag(
+        "missing_status",
+        pc.is_null(status),
+        "neither a stage nor a status",
+        column=_label(frame, "status"),
+        quarantine=True,
+    )
+    closed = pc.fill_null(pc.is_in(status, value_set=pa.array(["won", "lost", "void"])), False)
+    if frame.has("closed_on"):
+        day = frame.get("closed_on")
+        frame.columns["closed_on"] = pc.if_else(closed, day, pa.scalar(None, pa.date32()))
+        if not frame.has("expected_close"):
+            frame.columns["expected_close"] = pc.if_else(closed, pa.scalar(None, pa.date32()), day)
+    if frame.has("forecast_category_raw") and not frame.has("forecast_category"):
+        frame.columns["forecast_category"] = _standard(frame.get("forecast_category_raw"), "forecast_category")
+    _check_deals(frame, status)
+
+
+def _void_by_life(frame: Frame) -> None:
+    if not frame.has("_life_status", "status"):
+        return
+    dead = pc.is_in(pc.utf8_lower(frame.get("_life_status")), value_set=pa.array(_DEAD))
+    frame.flag(
+        "life_status",
+        dead,
+        "a record that is invalid or not in force; its status is void",
+        column=_label(frame, "_life_status"),
+    )
+    frame.columns["status"] = pc.if_else(pc.fill_null(dead, False), "void", frame.get("status"))
+
+
+def _standard(raw: pa.Array, words_name: str) -> pa.Array:
+    table = {text: found for text in pc.unique(raw).to_pylist() if text and (found := words.meaning(text, words_name))}
+    return values._lookup(raw, table, pa.string())
+
+
+def _check_deals(frame: Frame, status: pa.Array) -> None:
+    won, amount = pc.equal(status, "won"), frame.get("amount")
+    frame.flag(
+        "won_without_amount",
+        pc.and_(won, pc.is_null(amount)),
+        "a won deal without an amount",
+        column=_label(frame, "amount"),
+    )
+    done = pc.is_in(status, value_set=pa.array(["won", "lost"]))
+    undated = pc.and_(done, pc.is_null(frame.get("closed_on")))
+    if frame.has("closed_on"):
+        frame.flag(
+            "closed_without_date",
+            undated,
+            "a won or lost deal without a closing date",
+            column=_label(frame, "closed_on"),
+        )
+    elif pc.any(done).as_py():
+        frame.report.notes.append("no closing date in this file: its won and lost deals cannot be placed in a month")
+    if frame.has("created_at", "closed_on"):
+        zone = frame.entry.zone or frame.config.time_zone
+        created = pc.local_timestamp(
+            frame.get("created_at").cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us", zone))
+        )
+        early = pc.less(frame.get("closed_on"), created.cast(pa.date32(), safe=False))
+        frame.flag(
+            "closed_before_created", early, "a closing date before the creation", column=_label(frame, "closed_on")
+        )
+    lost = pc.and_(pc.equal(status, "lost"), pc.is_valid(amount))
+    n = pc.sum(lost).as_py() or 0
+    if (
+        n >= 20
+        and pc.all(pc.equal(amount.filter(pc.fill_null(lost, False)), pa.scalar(Decimal(0), amount.type))).as_py()
+    ):
+        frame.report.notes.append(f"the amount of all {n:,} lost deals is 0: no win rate by value")
+
+
+def _label(frame: Frame, column: str) -> str:
+    return frame.entry.columns.get(column, column)
+
+
+def _leads(frame: Frame) -> None:
+    _full_name(frame)
+    if not frame.has("converted") and frame.has("converted_at"):
+        frame.columns["converted"] = pc.is_valid(frame.get("converted_at"))
+    elif not frame.has("converted") and frame.has("status"):
+        status = pc.utf8_lower(frame.get("status"))
+        done = pc.is_in(status, value_set=pa.array(["converted", "已转换", "已转化", "qualified and converted"]))
+        if pc.any(done).as_py():
+            frame.columns["converted"] = pc.fill_null(done, False)
+
+
+def _full_name(frame: Frame) -> None:
+    if frame.has("name") or not frame.has("_last_name"):
+        return
+    last, first = frame.get("_last_name"), frame.get("_first_name")
+    if frame.sheet.chinese:
+        frame.columns["name"] = pc.binary_join_element_wise(last, first, "", null_handling="skip")
+    else:
+        frame.columns["name"] = pc.binary_join_element_wise(first, last, " ", null_handling="skip")
+    frame.columns["name"] = pc.if_else(
+        pc.equal(frame.columns["name"], ""), pa.scalar(None, pa.string()), frame.columns["name"]
+    )
+
+
+def _activities(frame: Frame) -> None:
+    if frame.has("_content") and not frame.has("subject"):
+        frame.columns["subject"] = pc.utf8_slice_codeunits(frame.get("_content"), 0, 200)
+    status = frame.get("status")
+    start = frame.get("_start")
+    if not frame.has("status"):
+        done = pa.repeat("done", len(frame)) if not frame.has("planned_at") or frame.has("_start") else None
+        if done is not None:
+            status = frame.columns["status"] = done
+            frame.report.notes.append("no status in this file: its activities are taken as done")
+        elif frame.has("done_at"):
+            status = frame.columns["status"] = pc.if_else(pc.is_valid(frame.get("done_at")), "done", "planned")
+    if not frame.has("planned_at") and frame.has("_start"):
+        frame.columns["planned_at"] = start
+    if not frame.has("done_at"):
+        stand_in = start if frame.has("_start") else frame.get("planned_at")
+        for column in ("_end", "_modified_at", "created_at") if not frame.has("_start") else ():
+            stand_in = frame.get(column) if frame.has(column) and column == "_modified_at" else stand_in
+        finished = pc.fill_null(pc.equal(status, "done"), False)
+        frame.columns["done_at"] = pc.if_else(finished, stand_in, pa.scalar(None, pa.timestamp("us")))
+    if not frame.has("minutes") and frame.has("_start", "_end"):
+        span = pc.subtract(frame.get("_end").cast(pa.int64()), start.cast(pa.int64()))
+        minutes = pc.divide(pc.cast(span, pa.float64()), 60e6)
+        sound = pc.and_(pc.greater_equal(minutes, 0), pc.less_equal(minutes, 1440))
+        frame.columns["minutes"] = pc.if_else(sound, minutes, pa.scalar(None, pa.float64()))
+
+
+def _orders(frame: Frame) -> None:
+    if not frame.has("ordered_on") and frame.has("_created_at"):
+        zone = frame.entry.zone or frame.config.time_zone
+        utc = frame.get("_created_at").cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us", zone))
+        frame.columns["ordered_on"] = pc.local_timestamp(utc).cast(pa.date32(), safe=False)
+        frame.report.notes.append("no order date in this file: the day of creation stands for it")
+
+
+def _stage_events(frame: Frame) -> None:
+    if not frame.has("_field", "_new"):
+        return
+    field = frame.sheet.cells[_label(frame, "_field")]
+    names = [_changed(text) for text in field.dictionary.to_pylist()]
+    which = pa.array(names, pa.string()).take(field.indices)
+    stage = pc.fill_null(pc.equal(which, "stage"), False)
+    new, old = frame.get("_new"), frame.get("_old")
+    nothing = pa.scalar(None, pa.string())
+    frame.columns["to_stage"] = pc.if_else(stage, new, nothing)
+    frame.columns["from_stage"] = pc.if_else(stage, old, nothing)
+    _changed_values(frame, which)
+    frame.flag(
+        "other_field",
+        pc.is_null(which),
+        "a change of a field that is not followed",
+        column=_label(frame, "_field"),
+        quarantine=True,
+    )
+
+
+def _changed(label: str) -> str | None:
+    kind = detect.kinds()["opportunities"]
+    found = sorted(kind.exact.get(key(label), []), key=lambda pair: pair[1])
+    column = found[0][0] if found else ""
+    column = {"closed_on": "expected_close", "status": "stage"}.get(column, column)
+    return column if column in ("stage", "amount", "expected_close", "probability") else None
+
+
+def _changed_values(frame: Frame, which: pa.Array) -> None:
+    from salesloop.sources import moments
+
+    texts = frame.get("_new")
+    number = values.numbers(pc.fill_null(texts, ""), chinese=frame.sheet.chinese)
+    nothing = lambda kind: pa.scalar(None, kind)  # noqa: E731
+    frame.columns["amount"] = pc.if_else(pc.equal(which, "amount"), values.money(number.value), nothing(values.MONEY))
+    share = values.rate(number, hundred=True)
+    frame.columns["probability"] = pc.if_else(pc.equal(which, "probability"), share, nothing(pa.float64()))
+    day = moments.to_dates(moments.parse(pc.fill_null(texts, "")), frame.config.time_zone)
+    frame.columns["expected_close"] = pc.if_else(pc.equal(which, "expected_close"), day, nothing(pa.date32()))
+
+
+def _feedback(frame: Frame) -> None:
+    if frame.has("scale") or not frame.has("score"):
+        return
+    said = key(frame.sheet.file + " " + _label(frame, "score") + frame.sheet.sheet)
+    most = pc.max(frame.get("score")).as_py() or 0
+    scale = (
+        "nps"
+        if "nps" in said or "推荐" in said
+        else "ces7"
+        if "ces" in said and most <= 7
+        else "csat5"
+        if most <= 5
+        else "nps"
+    )
+    frame.columns["scale"] = pa.repeat(scale, len(frame))
+    frame.report.notes.append(f"no scale in this file: the scores are read as {scale}")
+
+
+def _targets(frame: Frame) -> None:
+    if not frame.has("level") and (frame.has("_rep_id") or frame.has("name")):
+        frame.columns["level"] = pa.repeat(_level_by_label(frame), len(frame))
+
+
+def _level_by_label(frame: Frame) -> str:
+    said = key(_label(frame, "name")) if frame.has("name") else key(_label(frame, "_rep_id"))
+    for level, signs in (("team", ("team", "团队", "部门", "小组")), ("region", ("region", "区域", "大区"))):
+        if any(sign in said for sign in signs):
+            return level
+    return "rep"
+
+
+_STEPS: dict[str, Callable[[Frame], None]] = {
+    "opportunities": _opportunities, "leads": _leads, "contacts": _full_name, "reps": _full_name,
+    "activities": _activities, "orders": _orders, "stage_events": _stage_events, "feedback": _feedback,
+    "targets": _targets,
+}  # fmt: skip
+
+
+def unpivot(frame: Frame) -> Frame:
+    """Turn targets in month columns into one row a month; a row stays one row of the report."""
+    months = {label: word for label, word in frame.entry.months.items() if label in frame.sheet.cells}
+    if not months:
+        return frame
+    n, keep = len(frame), np.flatnonzero(~frame.out)
+    year = _years(frame)
+    start = frame.config.fiscal_year_start
+    rows: list[np.ndarray] = []
+    period: list[str] = []
+    amount: list[pa.Array] = []
+    for label, word in months.items():
+        cells = frame.sheet.cells[label]
+        found = values.numbers(cells.dictionary, chinese=frame.sheet.chinese, shift=frame.entry.units.get(label, 0))
+        value = pc.cast(found.value, pa.float64()).take(cells.indices)
+        frame.flag("not_a_number", pc.invert(found.ok).take(cells.indices), "no number", column=label)
+        has = np.intersect1d(keep, np.flatnonzero(pc.is_valid(value).to_numpy(zero_copy_only=False)))
+        rows.append(has)
+        period.extend(_period(word, year[row], start) for row in has)
+        amount.append(value.take(pa.array(has)))
+    where = np.concatenate(rows) if rows else np.empty(0, "int64")
+    order = np.argsort(where, kind="stable")
+    frame.columns = {name: column.take(pa.array(where[order])) for name, column in frame.columns.items()}
+    frame.columns["period"] = pa.array(period, pa.string()).take(pa.array(order))
+    frame.columns["amount"] = pa.concat_arrays(amount).take(pa.array(order)) if amount else pa.nulls(0, pa.float64())
+    frame.columns["_row"] = pa.array(where[order])
+    frame.report.notes.append(f"{len(months)} month columns of {n:,} rows became {len(where):,} targets")
+    return frame
+
+
+def _years(frame: Frame) -> list[str]:
+    if frame.has("_fiscal_year"):
+        return [
+            str(text or "")[:4]
+            for text in pc.replace_substring_regex(pc.fill_null(frame.get("_fiscal_year"), ""), r"\D", "").to_pylist()
+        ]
+    if frame.has("period"):
+        return [str(text or "")[:4] for text in frame.get("period").to_pylist()]
+    return [""] * len(frame)
+
+
+def _period(word: str, year: str, start: int) -> str:
+    """Return the calendar month or quarter of a month column in a fiscal year."""
+    if "-" in word or word[:2] == "20":
+        return word
+    if word.startswith("Q"):
+        return f"{year}{word}"
+    month = int(word)
+    first = int(year) if year else 0
+    return f"{first + (1 if start > 1 and month < start else 0):04d}-{month:02d}"
+
+
+TABLE_NAMES = tuple(TABLES)

@@ -1,0 +1,128 @@
+"""A table of texts as it stands in a file, before anything is known about its meaning."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from salesloop.sources import values
+
+
+@dataclass
+class Sheet:
+    """One table of texts: a delimited file, one sheet of a workbook, or a Parquet file.
+
+    Attributes
+    ----------
+    file, sheet : str
+        The file's name and, in a workbook of several sheets, the sheet's.
+    labels : list of str
+        The header's cells, made unique; columns without label and content are gone.
+    cells : dict of str to DictionaryArray
+        Trimmed texts without guards against formulas; an empty cell is "".
+    rows : ndarray of int64
+        Where each row stood: 1 is the first row below the header.
+    damaged : dict of str to ndarray of bool
+        Cells of a column that a spreadsheet kept as a number too large to be exact.
+    bad : list of (row, rule, found, record)
+        Rows that could not be brought into columns, or that are totals or footers.
+    stated : dict of str to str
+        The totals that the file itself states, by label.
+    """
+
+    file: str
+    sheet: str = ""
+    labels: list[str] = field(default_factory=list)
+    cells: dict[str, pa.DictionaryArray] = field(default_factory=dict)
+    rows: np.ndarray = field(default_factory=lambda: np.empty(0, "int64"))
+    kind: str = "csv"
+    encoding: str = ""
+    notes: list[str] = field(default_factory=list)
+    damaged: dict[str, np.ndarray] = field(default_factory=dict)
+    bad: list[tuple[int, str, str, str]] = field(default_factory=list)
+    stated: dict[str, str] = field(default_factory=dict)
+    hidden: bool = False
+    since_1904: bool = False
+    problem: str = ""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def read(self) -> int:
+        """Rows read, those that could not be brought into columns included."""
+        return len(self.rows) + len(self.bad)
+
+    @property
+    def chinese(self) -> bool:
+        """Whether the labels are Chinese, so that ``w`` means 万 and ``k`` is no unit."""
+        return any("\u3400" <= sign <= "\u9fff" for label in self.labels for sign in label)
+
+    def uniques(self, label: str) -> list[str]:
+        """Return the different texts of a column that are not empty, in order of appearance."""
+        return [text for text in self.cells[label].dictionary.to_pylist() if text]
+
+    def samples(self, label: str, most: int = 3) -> list[str]:
+        """Return a few different texts of a column."""
+        head = self.cells[label].dictionary.slice(0, 20).to_pylist()
+        return [text for text in dict.fromkeys(head) if text][:most]
+
+    def filled(self, label: str) -> int:
+        """Return how many cells of a column hold something."""
+        return len(self.rows) - int(pc.sum(values.is_empty(self.cells[label])).as_py() or 0)
+
+    def take(self, keep: np.ndarray) -> Sheet:
+        """Return the sheet with only some of its rows."""
+        where = pa.array(np.flatnonzero(keep))
+        made = {label: cells.take(where) for label, cells in self.cells.items()}
+        damaged = {label: mask[keep] for label, mask in self.damaged.items()}
+        return Sheet(**{**self.__dict__, "cells": made, "rows": self.rows[keep], "damaged": damaged})
+
+
+def from_arrays(sheet: Sheet, labels: list[str], columns: list[pa.Array]) -> Sheet:
+    """Fill a sheet with columns of texts: trim and unguard them, drop blank columns and rows, name doubled labels."""
+    n = len(columns[0]) if columns else 0
+    sheet.rows = sheet.rows if len(sheet.rows) == n else np.arange(1, n + 1)
+    taken: set[str] = set()
+    for at, (label, column) in enumerate(zip(labels, columns), 1):
+        cells = values.clean(column)
+        name = " ".join(label.replace("\ufeff", "").split())
+        empty = not any(cells.dictionary.to_pylist()) if len(cells.dictionary) < 3 else False
+        if not name and empty:
+            continue
+        name = name or f"column {at}"
+        while name in taken:
+            name = _next_name(name)
+            sheet.notes.append(f"column {at}: its label is there twice; it is called {name!r}")
+        taken.add(name)
+        sheet.labels.append(name)
+        sheet.cells[name] = cells
+        if str(at) in sheet.damaged:
+            sheet.damaged[name] = sheet.damaged.pop(str(at))
+    return _without_blank_rows(sheet)
+
+
+def _next_name(name: str) -> str:
+    stem, _, number = name.rpartition(" (")
+    if stem and number[:-1].isdigit() and number.endswith(")"):
+        return f"{stem} ({int(number[:-1]) + 1})"
+    return f"{name} (2)"
+
+
+def _without_blank_rows(sheet: Sheet) -> Sheet:
+    blank = np.ones(len(sheet.rows), bool)
+    for cells in sheet.cells.values():
+        if not blank.any():
+            return sheet
+        blank &= values.is_empty(cells).to_numpy(zero_copy_only=False)
+    return sheet.take(~blank) if blank.any() else sheet
+
+
+def record(labels: list[str], cells: list[str]) -> str:
+    """Return a row as a JSON object of texts."""
+    names = [*labels, *(f"column {i + 1}" for i in range(len(labels), len(cells)))]
+    return json.dumps({name: text for name, text in zip(names, cells) if text}, ensure_ascii=False)
