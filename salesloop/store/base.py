@@ -15,7 +15,7 @@ from salesloop.errors import LockedError, ParameterError
 from salesloop.schema import TABLES
 
 WAIT_SECONDS = 60.0
-MEMORY = "1400MB"
+MEMORY = "900MB"
 ORIGIN_SQL = {
     "row_key": "VARCHAR", "content": "UHUGEINT", "import_id": "INTEGER", "known_at": "TIMESTAMP", "state_at": "TIMESTAMP",
     "closed_known_at": "TIMESTAMP", "first_seen": "BOOLEAN", "deleted": "BOOLEAN", "source": "VARCHAR",
@@ -48,6 +48,17 @@ def versions(table: str) -> str:
     'v_opportunities'
     """
     return f"v_{TABLES[table].name}"
+
+
+def picked(table: str, where: str, order: str) -> str:
+    """Return SQL for one version of each row of a table: of those that `where` lets in, the first by `order`.
+
+    Only keys and stamps are sorted; the rows are then fetched by their place.
+    """
+    return f"""
+        SELECT v.* FROM {versions(table)} v SEMI JOIN (
+            SELECT rowid AS place FROM {versions(table)} WHERE {where}
+            QUALIFY row_number() OVER (PARTITION BY _row_key ORDER BY {order}) = 1) p ON v.rowid = p.place"""
 
 
 def quoted(*names: str, prefix: str = "") -> str:

@@ -9,7 +9,7 @@ from salesloop.params import load_unit
 from salesloop.schema import TABLES
 from salesloop.sources.landing import Landing
 from salesloop.store.base import columns, opened
-from salesloop.store.staging import export_of, latest, register, stage
+from salesloop.store.staging import export_of, latest, register, rows, stage
 
 COLUMNS = ["table", "key", "change", "columns"]
 
@@ -38,13 +38,13 @@ def compare(unit: str, landing: Landing) -> pd.DataFrame:
         found = []
         for name in register(connection, landing):
             stage(connection, name, landing, export)
-            found.append(connection.execute(_query(name)).df())
+            found.append(connection.execute(_query(name, landing)).df())
         connection.execute("ROLLBACK")
     whole = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
     return whole.sort_values(["table", "key", "change"], kind="stable").reset_index(drop=True)[COLUMNS]
 
 
-def _query(name: str) -> str:
+def _query(name: str, landing: Landing) -> str:
     """Return SQL for the differences of one table."""
     differ = ", ".join(
         f'CASE WHEN n."{column}" IS DISTINCT FROM s."{column}" THEN \'{column}\' END' for column in columns(name)
@@ -53,7 +53,7 @@ def _query(name: str) -> str:
     place = TABLES[name].name
     return f"""
         WITH stored AS (SELECT * FROM ({latest(name)}) WHERE NOT _deleted),
-        mine AS (SELECT * FROM new_{name} WHERE fate <> 'duplicate'
+        mine AS (SELECT * FROM ({rows(name, landing)}) WHERE fate <> 'duplicate'
                  QUALIFY row_number() OVER (PARTITION BY row_key ORDER BY state_at DESC) = 1)
         SELECT '{place}' AS "table", {shown} AS key,
                CASE WHEN s._row_key IS NULL THEN 'added' WHEN n.row_key IS NULL THEN 'missing' ELSE 'changed' END AS change,

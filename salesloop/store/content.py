@@ -12,10 +12,13 @@ from salesloop.params import UnitConfig
 from salesloop.schema import TABLES
 from salesloop.store import adjust, log, money, rules, stages, tieout
 from salesloop.store.base import columns, one, quoted, versions
-from salesloop.store.state import View, deals, table_state
+from salesloop.store.state import View, deals, events, table_state
 
 ALWAYS = ("opportunities", "adjustments", "opportunity_versions")
 _OTHERS = [name for name in TABLES if name not in ("opportunities", "stages")]
+_FACTS = ["opportunity_id", "status", "closed_on", "amount", "currency"]
+_SEEN = ["opportunity_id", "owner_id", "pipeline", "status", "stage", "amount", "currency", "probability", "expected_close",
+         "closed_on", "forecast_category"]  # fmt: skip
 _KEPT = "(SELECT * FROM {} WHERE fate = 'kept' AND rate IS NOT NULL)"
 
 
@@ -52,12 +55,12 @@ def build(
 
 def _deals(connection: duckdb.DuckDBPyConnection, config: UnitConfig, view: View, before: View) -> None:
     """Make the deals as of this period and as of the one before, each with home money, and what changed since."""
-    for seen, name in ((before, "deals_before"), (view, "deals_now")):
-        deals(connection, seen, "bare")
+    for seen, name, wanted in ((before, "deals_before", _FACTS), (view, "deals_now", None)):
+        events(connection, seen)
         money.rates(connection, seen, config)
-        home = money.with_home("SELECT * FROM bare", "opportunities", config=config, end=seen.end)
+        home = money.with_home(deals(seen, wanted), "opportunities", config=config, end=seen.end)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {home}")
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE deals_kept AS {_KEPT.format('deals_now')}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW deals_kept AS {_KEPT.format('deals_now')}")
     adjust.make(connection, _KEPT.format("deals_before"), "deals_kept", last=before, view=view)
 
 
@@ -82,8 +85,8 @@ def _table(connection: duckdb.DuckDBPyConnection, query: str, wanted: list[str])
 
 
 def _versions(connection: duckdb.DuckDBPyConnection, view: View) -> pa.Table:
-    """Return every state of a deal seen by then, with when it was known and so."""
-    names = quoted(*columns("opportunities"))
+    """Return every state of a deal seen by then (what of it moves), with when it was known and so."""
+    names = quoted(*_SEEN)
     found = connection.sql(f"""
         SELECT {names}, _known_at AS known_at, _state_at AS state_at, _closed_known_at AS closed_known_at,
                _deleted AS deleted

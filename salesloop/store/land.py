@@ -16,7 +16,7 @@ from salesloop.schema import TABLES
 from salesloop.sources.landing import REJECT_COLUMNS, FileReport, Landing
 from salesloop.store import stamps
 from salesloop.store.base import columns, literal, moment, one, opened, quoted, versions
-from salesloop.store.staging import Export, column_list, export_of, latest, missing, register, stage
+from salesloop.store.staging import Export, column_list, export_of, latest, missing, register, rows, stage
 
 _FATES = ("new", "changed", "unchanged", "deleted", "rejected")
 
@@ -171,15 +171,15 @@ class _Import:
                 min(self.export.end, moment(cut_off, self.export.zone, after=True) - dt.timedelta(seconds=1))
             )
         first = stamps.first_known(name, zone=self.export.zone, export=export, first_import=not stored)
-        rows = f"SELECT * FROM new_{name} WHERE fate IN ('new', 'changed')"
+        found = f"SELECT * FROM ({rows(name, self.landing)}) WHERE fate IN ('new', 'changed')"
         if name != "opportunities":
             return f"""SELECT *, CASE WHEN first_seen THEN {first} ELSE state_at END AS known_at,
-                       NULL AS closed_known_at FROM ({rows})"""
+                       NULL AS closed_known_at FROM ({found})"""
         closing = stamps.closing_known(self.export.zone, self._last_export(name))
         return f"""
             SELECT r.*, CASE WHEN first_seen THEN {first} ELSE state_at END AS known_at,
                    CASE WHEN status <> 'open' THEN CASE WHEN first_seen THEN {closing} ELSE state_at END END AS closed_known_at
-            FROM ({rows}) r LEFT JOIN ({self._closing_events()}) e
+            FROM ({found}) r LEFT JOIN ({self._closing_events()}) e
             ON r.opportunity_id = e.deal AND r.stage = e.to_stage"""
 
     def _last_export(self, name: str) -> str:
@@ -215,8 +215,9 @@ class _Import:
 
     def _totals(self) -> None:
         """Keep for the tie-out how many deals and how much money landed and stand stored after it."""
-        landed = self._row("SELECT count(*), sum(amount) FROM new_opportunities WHERE fate <> 'duplicate'")
-        repeats = self._row("SELECT count(*), sum(amount) FROM new_opportunities WHERE fate = 'duplicate'")
+        told = f"SELECT count(*), sum(amount) FROM ({rows('opportunities', self.landing)})"
+        landed = self._row(f"{told} WHERE fate <> 'duplicate'")
+        repeats = self._row(f"{told} WHERE fate = 'duplicate'")
         stands = self._row(f"SELECT count(*), sum(amount) FROM ({latest('opportunities')}) WHERE NOT _deleted")
         totals = (("landed", landed), ("duplicate", repeats), ("stored", stands))
         for label, (n, amount) in totals:
@@ -229,11 +230,13 @@ class _Import:
             names = quoted(*REJECT_COLUMNS)
             self.sql.execute(f"INSERT INTO rejects (import_id, {names}) SELECT {self.number}, {names} FROM in_rejects")
         for name in self.counts:
+            if not self._row(f"SELECT count(*) FROM new_{name} WHERE fate = 'duplicate'")[0]:
+                continue
             told = ", ".join(f'"{column}" := CAST("{column}" AS VARCHAR)' for column in columns(name))
             self.sql.execute(f"""
                 INSERT INTO rejects SELECT {self.number}, source_file, source_row, '{name}', 'duplicate_key', 'quarantine',
                 '{TABLES[name].key[0]}', 'a key that another row of the import has', to_json(struct_pack({told}))
-                FROM new_{name} WHERE fate = 'duplicate'""")
+                FROM ({rows(name, self.landing)}) WHERE fate = 'duplicate'""")
 
     def _log(self, digest: str, reach: tuple[dt.date | None, dt.date | None]) -> None:
         undated = self._undated()
@@ -252,7 +255,9 @@ class _Import:
         for name in self.counts:
             dated = TABLES[name].dated
             if TABLES[name].plan and dated and self.counts[name]["new"]:
-                (n,) = self._row(f"SELECT count(*) FROM new_{name} WHERE \"{dated}\" IS NULL AND fate = 'new'")
+                (n,) = self._row(
+                    f"SELECT count(*) FROM ({rows(name, self.landing)}) WHERE \"{dated}\" IS NULL AND fate = 'new'"
+                )
                 if n:
                     notes.append(f"{name}: {n} rows bear no {dated}; they count as known from {self.export.as_of} on")
         return notes

@@ -20,23 +20,27 @@ DATED = {
 
 
 def rates(connection: duckdb.DuckDBPyConnection, view: View, config: UnitConfig) -> None:
-    """Make the temporary table ``rates`` (currency, month, rate); a fiscal year's plan rate stands before a month's.
+    """Make the temporary table ``rates`` (currency, month, until, rate); a fiscal year's plan rate stands before a month's.
 
     A month without a rate takes the last earlier one.
     """
-    connection.execute("CREATE OR REPLACE TEMP TABLE rates (currency VARCHAR, month DATE, rate DECIMAL(18,8))")
+    connection.execute("CREATE OR REPLACE TEMP TABLE stated (currency VARCHAR, month DATE, rate DECIMAL(18,8))")
     planned = [
         (currency, periods.start(month), str(rate)) for year, named in sorted(config.plan_rates.items())
         for currency, rate in sorted(named.items()) for month in _fiscal_months(year, config.fiscal_year_start)
     ]  # fmt: skip
     if planned:
-        connection.executemany("INSERT INTO rates VALUES (?, ?, CAST(? AS DECIMAL(18,8)))", planned)
+        connection.executemany("INSERT INTO stated VALUES (?, ?, CAST(? AS DECIMAL(18,8)))", planned)
     connection.execute(f"""
-        INSERT INTO rates SELECT upper(currency), day, min(rate) FROM (
+        INSERT INTO stated SELECT upper(currency), day, min(rate) FROM (
             SELECT currency, try_cast(left(month, 7) || '-01' AS DATE) AS day,
                    CAST(rate_to_home AS DECIMAL(18,8)) AS rate FROM ({table_state("fx_rates", view)}))
-        WHERE day IS NOT NULL AND rate > 0 AND (upper(currency), day) NOT IN (SELECT (currency, month) FROM rates)
+        WHERE day IS NOT NULL AND rate > 0 AND (upper(currency), day) NOT IN (SELECT (currency, month) FROM stated)
         GROUP BY ALL""")
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE rates AS
+        SELECT currency, month, lead(month, 1, DATE '9999-01-01') OVER (PARTITION BY currency ORDER BY month) AS until, rate
+        FROM stated""")
 
 
 def _fiscal_months(year: int, start: int) -> list[pd.Period]:
@@ -68,4 +72,4 @@ def with_home(rows: str, name: str, *, config: UnitConfig, end: dt.date) -> str:
                CASE WHEN d.currency = {home} THEN d.{money}
                     ELSE CAST(round(d.{money} * r.rate, 2) AS DECIMAL(18,2)) END AS amount_home
         FROM (SELECT * REPLACE (coalesce(upper(currency), {home}) AS currency), {day} AS on_day FROM ({rows})) d
-        ASOF LEFT JOIN rates r ON d.currency = r.currency AND d.on_day >= r.month"""
+        LEFT JOIN rates r ON d.currency = r.currency AND d.on_day >= r.month AND d.on_day < r.until"""

@@ -11,7 +11,7 @@ import pyarrow as pa
 from salesloop.params import UnitConfig
 from salesloop.schema import TABLES
 from salesloop.sources.landing import ORIGIN, Landing
-from salesloop.store.base import columns, literal, moment, quoted, versions
+from salesloop.store.base import columns, literal, moment, one, picked, quoted, versions
 from salesloop.store.stamps import own_stamp
 
 _UNIT = "chr(31)"
@@ -49,6 +49,7 @@ def register(connection: duckdb.DuckDBPyConnection, landing: Landing) -> list[st
         for column, kind in ORIGIN.items():
             if column not in table.column_names:
                 table = table.append_column(column, pa.nulls(table.num_rows, kind))
+        table = table.append_column("_n", pa.array(range(table.num_rows), pa.int64()))
         connection.register(f"in_{name}", table)
     return names
 
@@ -61,27 +62,41 @@ def export_of(landing: Landing, config: UnitConfig, as_of: dt.date | None) -> Ex
 
 
 def stage(connection: duckdb.DuckDBPyConnection, name: str, landing: Landing, export: Export) -> None:
-    """Make ``new_<table>``: each landed row with key, content, own stamp, state and what the store holds for it.
+    """Make ``new_<table>``: of each landed row (``_n``) key, content, own stamp, state, and what became of it.
 
-    ``fate`` is new, changed, unchanged or duplicate; ``prior`` is the content in effect before it.
+    ``fate`` is new, changed, unchanged or duplicate. The rows themselves stay where they are: see `rows`.
     """
     have = set(landing.tables[name].column_names)
-    typed = ", ".join(
+    own = own_stamp(name) if name != "opportunities" or "modified_at" in have else "known_at"
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE keyed AS
+        WITH typed AS (
+            SELECT {_typed(name, have)}, _n, CASE WHEN {own} IS NOT NULL THEN least({own}, {literal(export.end)}) END AS own,
+                   source, source_file, source_row FROM in_{name}),
+        hashed AS (SELECT *, {_content(name)} AS content FROM typed)
+        SELECT _n, own, source, source_file, source_row, content, {_key(name)} AS row_key,
+               coalesce(own, {literal(export.end)}) AS state_at FROM hashed""")
+    n, keys = one(connection, "SELECT count(*), count(DISTINCT row_key) FROM keyed")
+    (stored,) = one(connection, f"SELECT count(*) FROM {versions(name)}")
+    fresh = n == keys and not stored
+    query = _FRESH if fresh else _FATES
+    connection.execute(query.format(name=name, versions=versions(name)))
+    connection.execute("DROP TABLE keyed")
+
+
+def _typed(name: str, have: set[str]) -> str:
+    return ", ".join(
         f'CAST("{c.name}" AS {c.sql}) AS "{c.name}"' if c.name in have else f'CAST(NULL AS {c.sql}) AS "{c.name}"'
         for c in TABLES[name].columns.values()
     )
-    own = own_stamp(name) if name != "opportunities" or "modified_at" in have else "known_at"
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE typed AS
-        WITH rows AS (SELECT {typed}, CASE WHEN {own} IS NOT NULL THEN least({own}, {literal(export.end)}) END AS own,
-                             source, source_file, source_row, extra FROM in_{name})
-        SELECT *, {_content(name)} AS content FROM rows""")
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE keyed AS
-        SELECT *, {_key(name)} AS row_key, coalesce(own, {literal(export.end)}) AS state_at FROM typed""")
-    connection.execute("DROP TABLE typed")
-    connection.execute(_FATES.format(name=name, versions=versions(name)))
-    connection.execute("DROP TABLE keyed")
+
+
+def rows(name: str, landing: Landing) -> str:
+    """Return SQL for the landed rows with all canonical columns and what `stage` found of each."""
+    have = set(landing.tables[name].column_names)
+    return f"""
+        SELECT n.*, t.* EXCLUDE (_n) FROM new_{name} n
+        JOIN (SELECT {_typed(name, have)}, _n, extra FROM in_{name}) t ON t._n = n._n"""
 
 
 def _content(name: str) -> str:
@@ -101,12 +116,14 @@ def _key(name: str) -> str:
     return f"CASE WHEN {whole} THEN concat_ws({_UNIT}, {parts}) ELSE '#' || content || '.' || {place} END"
 
 
+_FRESH = """
+    CREATE OR REPLACE TEMP TABLE new_{name} AS SELECT *, 1 AS nth, true AS first_seen, 'new' AS fate FROM keyed"""
 _FATES = """
     CREATE OR REPLACE TEMP TABLE new_{name} AS
     WITH stored AS (
         SELECT _row_key AS row_key, _state_at AS state_at, arg_max(_content, _import_id) AS content,
                arg_max(_deleted, _import_id) AS deleted
-        FROM {versions} WHERE _row_key IN (SELECT row_key FROM keyed) GROUP BY ALL),
+        FROM {versions} GROUP BY ALL),
     known AS (SELECT DISTINCT row_key FROM stored),
     placed AS (
         SELECT *, row_number() OVER (PARTITION BY row_key, state_at ORDER BY source_file, source_row, content) AS place
@@ -118,13 +135,13 @@ _FATES = """
         SELECT o.*, s.content AS effect, s.deleted AS gone FROM ordered o
         ASOF LEFT JOIN stored s ON o.row_key = s.row_key AND o.state_at >= s.state_at)
     SELECT m.* EXCLUDE (place, effect, gone, before),
-           k.row_key IS NULL AND nth = 1 AS first_seen, coalesce(before, effect) AS prior,
+           k.row_key IS NULL AND nth = 1 AS first_seen,
            CASE WHEN k.row_key IS NULL AND nth = 1 THEN 'new'
                 WHEN coalesce(before, CASE WHEN gone THEN NULL ELSE effect END) IS NOT DISTINCT FROM m.content THEN 'unchanged'
                 ELSE 'changed' END AS fate
     FROM met m LEFT JOIN known k USING (row_key)
     UNION ALL BY NAME
-    SELECT * EXCLUDE (place), NULL AS nth, false AS first_seen, NULL AS prior, 'duplicate' AS fate
+    SELECT * EXCLUDE (place), NULL AS nth, false AS first_seen, 'duplicate' AS fate
     FROM placed WHERE place > 1"""
 
 
@@ -136,11 +153,9 @@ def missing(connection: duckdb.DuckDBPyConnection, name: str, export: Export) ->
         AND (_source IS NULL OR _source IN (SELECT DISTINCT source FROM new_{name} WHERE source IS NOT NULL))"""
 
 
-def latest(name: str, where: str = "TRUE") -> str:
+def latest(name: str) -> str:
     """Return SQL for the current version of every row of a table, deleted ones included."""
-    return f"""
-        SELECT * FROM {versions(name)} WHERE {where}
-        QUALIFY row_number() OVER (PARTITION BY _row_key ORDER BY _state_at DESC, _import_id DESC) = 1"""
+    return picked(name, "TRUE", "_state_at DESC, _import_id DESC")
 
 
 def column_list(name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import duckdb
 
 from salesloop.schema import TABLES
-from salesloop.store.base import columns, day_of, literal, moment, quoted, versions
+from salesloop.store.base import columns, day_of, literal, moment, picked, quoted
 
 EVENTS = {
     "stage_events": "at", "leads": "created_at", "orders": "ordered_on", "order_lines": "ordered_on",
@@ -76,12 +76,12 @@ def known(name: str, view: View) -> str:
     A row first seen later than `until`, but created before, has but the state it was first seen in. A deletion after
     the period's end is an event to come.
     """
-    return f"""
-        SELECT * FROM {versions(name)}
-        WHERE _known_at < {view.until_sql} AND _import_id <= {view.last_import}
-          AND NOT (_deleted AND _known_at >= {view.end_sql})
-        QUALIFY row_number() OVER (PARTITION BY _row_key ORDER BY _state_at < {view.until_sql} DESC,
-            CASE WHEN _state_at < {view.until_sql} THEN _state_at END DESC NULLS LAST, _state_at, _import_id DESC) = 1"""
+    until = view.until_sql
+    return picked(
+        name,
+        f"_known_at < {until} AND _import_id <= {view.last_import} AND NOT (_deleted AND _known_at >= {view.end_sql})",
+        f"_state_at < {until} DESC, CASE WHEN _state_at < {until} THEN _state_at END DESC NULLS LAST, _state_at, _import_id DESC",
+    )
 
 
 def table_state(name: str, view: View) -> str:
@@ -105,22 +105,21 @@ def _placed(name: str, view: View) -> str:
     return f'AND ("{column}" IS NULL OR "{column}" < {last})'
 
 
-def deals(connection: duckdb.DuckDBPyConnection, view: View, into: str) -> None:
-    """Make the temporary table `into` of the deals as of the view.
+def deals(view: View, wanted: list[str] | None = None) -> str:
+    """Return SQL for the deals as of the view; `events` must have been called for it.
 
-    Beside the canonical columns: ``row_key``; ``hindsight``, whether an open deal's stage or amount is one that was seen
-    only later; ``known_by`` (version, event, dates); ``fate`` kept or ahead (a closing dated beyond the cut-off);
-    ``latest_amount``, the amount of the version that holds.
+    Beside the canonical columns (or those wanted): ``row_key``; ``hindsight``, whether an open deal's stage or amount is
+    one that was seen only later; ``known_by`` (version, event, dates); ``fate`` kept, or ahead_won and ahead_lost (a
+    closing dated beyond the data).
     """
-    _events(connection, view)
-    connection.execute(_DEALS.format(
-        into=into, last=known("opportunities", view), table=versions("opportunities"), end=view.end_sql,
-        until=view.until_sql, day=literal(view.end), cut_off=literal(view.cut_off), number=view.last_import,
+    names = wanted or columns("opportunities")
+    return _DEALS.format(
+        last=known("opportunities", view), at_end=_at_end(view), end=view.end_sql, until=view.until_sql,
+        day=literal(view.end), cut_off=literal(view.cut_off),
         closed_day=f"coalesce(closed_on, {day_of('_closed_known_at', view.zone)})",
-        plain=quoted(*(name for name in columns("opportunities") if name not in _FROM_EVENTS)),
-        undone=", ".join(f'{sql} AS "{name}"' for name, sql in _FROM_EVENTS.items()).format(end=view.end_sql),
-        canonical=quoted(*columns("opportunities")),
-    ))  # fmt: skip
+        undone=", ".join(_FROM_EVENTS.get(name, f's."{name}"') + f' AS "{name}"' for name in names).format(end=view.end_sql),
+        canonical=quoted(*names),
+    )  # fmt: skip
 
 
 _FROM_EVENTS = {
@@ -134,7 +133,14 @@ _FROM_EVENTS = {
 }  # fmt: skip
 
 
-def _events(connection: duckdb.DuckDBPyConnection, view: View) -> None:
+def _at_end(view: View) -> str:
+    """Return SQL for the last version of each deal whose content was so by the period's end."""
+    end, until = view.end_sql, view.until_sql
+    seen = f"_state_at < {end} AND _known_at < {until} AND _import_id <= {view.last_import}"
+    return picked("opportunities", seen, "_state_at DESC, _import_id DESC")
+
+
+def events(connection: duckdb.DuckDBPyConnection, view: View) -> None:
     """Make ``told``: what the dated stage history says of each deal at the period's end."""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE told AS
@@ -151,14 +157,11 @@ def _events(connection: duckdb.DuckDBPyConnection, view: View) -> None:
 
 
 _DEALS = """
-    CREATE OR REPLACE TEMP TABLE {into} AS
     WITH last AS (SELECT *, {closed_day} AS closed_day FROM ({last}) WHERE NOT _deleted),
     at_end AS (
-        SELECT *, {closed_day} AS closed_day FROM {table}
-        WHERE _state_at < {end} AND _known_at < {until} AND _import_id <= {number}
-        QUALIFY row_number() OVER (PARTITION BY _row_key ORDER BY _state_at DESC, _import_id DESC) = 1),
+        SELECT *, {closed_day} AS closed_day FROM ({at_end})),
     judged AS (
-        SELECT l._row_key AS row_key, l.amount AS latest_amount, l.status AS last_status, l.closed_day AS last_closed,
+        SELECT l._row_key AS row_key, l.status AS last_status, l.closed_day AS last_closed,
                l.status <> 'open' AND l.closed_day <= {day} AND l._closed_known_at < {until} AS done,
                NOT a._deleted AND a.status <> 'open' AND a.closed_day <= {day} AND a._closed_known_at < {until} AS was_done,
                NOT a._deleted AND a.status = 'open' AS was_open, l.created_at AS born, i.cut_off AS brought
@@ -169,13 +172,13 @@ _DEALS = """
                          AND last_closed > greatest({cut_off}, brought) THEN 'ahead_' || last_status ELSE 'kept' END AS fate
         FROM judged WHERE done OR was_done OR born IS NULL OR born < {end}),
     rows AS (
-        SELECT {canonical}, c.row_key, c.latest_amount, c.fate, false AS hindsight, 'version' AS known_by
+        SELECT {canonical}, c.row_key, c.fate, false AS hindsight, 'version' AS known_by
         FROM chosen c JOIN last l ON c.row_key = l._row_key WHERE how = 'last'
         UNION ALL BY NAME
-        SELECT {canonical}, c.row_key, c.latest_amount, c.fate, false AS hindsight, 'version' AS known_by
+        SELECT {canonical}, c.row_key, c.fate, false AS hindsight, 'version' AS known_by
         FROM chosen c JOIN at_end a ON c.row_key = a._row_key WHERE how = 'end'
         UNION ALL BY NAME
-        SELECT {plain}, {undone}, c.row_key, c.latest_amount, c.fate, e.stage IS NULL OR e.amount IS NULL AS hindsight,
+        SELECT {undone}, c.row_key, c.fate, e.stage IS NULL OR e.amount IS NULL AS hindsight,
                CASE WHEN e.stage IS NULL THEN 'dates' ELSE 'event' END AS known_by
         FROM chosen c JOIN last s ON c.row_key = s._row_key LEFT JOIN told e ON e.deal = s.opportunity_id
         WHERE how = 'undo')
