@@ -1,5 +1,17 @@
 """Runs: one command makes a month's report from frozen data, notebooks and parameters."""
 
-from salesloop.run.runner import RunSummary, report, verify
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from salesloop.run.runner import RunSummary, report, verify
 
 __all__ = ["RunSummary", "report", "verify"]
+
+
+def __getattr__(name: str):
+    """Load what is asked for only then: the warm parent must be the one that imports pandas."""
+    if name not in __all__:
+        raise AttributeError(f"module 'salesloop.run' has no attribute {name!r}")
+    from salesloop.run import runner
+
+    return getattr(runner, name)

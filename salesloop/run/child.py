@@ -183,9 +183,9 @@ def draw_brief(task: Task, tell: Tell | None = None) -> None:
     from salesloop.params import load_unit
     from salesloop.report import render_brief
 
-    config = load_unit(task.parameters["unit"])
+    config, month = load_unit(task.parameters["unit"]), task.parameters["period"]
     for lang in task.languages:
-        page = render_brief(Path(task.work) / "results", lang, config, task.gaps)
+        page = render_brief(Path(task.work) / "results", lang, config, task.gaps, period=month)
         files.write(Path(task.work) / f"index.{lang}.html", page)
 
 

@@ -20,8 +20,9 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import connection
 from typing import Any
 
-from salesloop.errors import ChildDied, StageError
+from salesloop.errors import ChildDied, SalesloopError, StageError
 from salesloop.run import environment
+from salesloop.run.reason import why
 
 START = "SALESLOOP_START"
 _GRACE_S = 3.0
@@ -39,13 +40,13 @@ class Executor(ThreadPoolExecutor):
 
     def __init__(self, workers: int = 2):
         super().__init__(max_workers=workers, thread_name_prefix="stage")
-        _closed.clear()
 
     def __exit__(self, kind, error, trace):
         if kind is not None:
             _closed.set()
             end_all()
         self.shutdown(wait=True, cancel_futures=kind is not None)
+        _closed.clear()
         return False
 
 
@@ -84,7 +85,9 @@ def fresh(function: Callable[..., Any], *args: Any, timeout: float = 600.0, out:
     Raises
     ------
     TimedOut, ChildDied
-        It took too long; it was killed or ended without an answer. `allowed` names what it told last.
+        It took too long; it was killed or ended without an answer. `thing` is what it told last.
+    StageError
+        The function raised something else: what, and where.
     """
     warm_up()
     ours, theirs = multiprocessing.Pipe(duplex=False)
@@ -92,21 +95,31 @@ def fresh(function: Callable[..., Any], *args: Any, timeout: float = 600.0, out:
     theirs.close()
     try:
         return _answer(process, ours, timeout)
+    except BaseException:
+        _kill(process)
+        raise
     finally:
         ours.close()
         _end(process)
 
 
 def _start(function: Callable[..., Any], args: tuple, pipe: Any, out: str) -> Any:
-    context: Any = multiprocessing.get_context(start_method())
-    root = {name: os.environ[name] for name in ("SALESLOOP_ROOT",) if name in os.environ}
-    wanted = environment.fixed(**root, **({"SALESLOOP_OUT": out} if out else {}))
-    process = context.Process(target=_work, args=(function, args, pipe, wanted), daemon=False)
+    wanted = environment.fixed(**({"SALESLOOP_OUT": out} if out else {}))
     with _starting, environment.during(wanted), _nobody_main():
         if _closed.is_set():
-            raise ChildDied("run", found="ended before this stage began")
-        process.start()
+            raise ChildDied("", found="the run was ended before it began")
+        try:
+            process = _begun(start_method(), function, args, pipe, wanted)
+        except (EOFError, ConnectionError):  # the warm parent could not be made: a cold start says why
+            process = _begun("spawn", function, args, pipe, wanted)
         _live.add(process)
+    return process
+
+
+def _begun(method: str, *args: Any) -> Any:
+    context: Any = multiprocessing.get_context(method)
+    process = context.Process(target=_work, args=args)
+    process.start()
     return process
 
 
@@ -153,7 +166,7 @@ def _ending(process: Any) -> str:
 
 def _end(process: Any) -> None:
     """See a process off with all that it began: a moment to end by itself, then its whole group is killed."""
-    process.join(_GRACE_S if not _closed.is_set() else 0)
+    process.join(_GRACE_S)
     _kill(process)
     process.join(_GRACE_S)
     _live.discard(process)
@@ -184,8 +197,10 @@ def _work(function: Callable[..., Any], args: tuple, pipe: Any, wanted: dict[str
     _alone(wanted)
     try:
         answer = ("done", function(*args, tell=lambda what: pipe.send(("told", what))))
-    except Exception as error:
+    except (SalesloopError, OSError) as error:
         answer = ("raised", error)
+    except Exception as error:
+        answer = ("raised", StageError(function.__name__.replace("_", " "), found=why(error)))
     try:
         pipe.send(answer)
     except Exception as error:  # what cannot be sent is told by its kind

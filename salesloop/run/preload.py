@@ -85,7 +85,7 @@ def _draw() -> None:
             ax = style.figure()
             ax.plot([0, 1], [1, 2])
             ax.set_title(_SAMPLE)
-            style.to_svg(ax.figure)
+            style.to_svg(ax.get_figure(root=True))  # type: ignore[arg-type]
         style.look.cache_clear()
 
 

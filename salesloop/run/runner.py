@@ -21,6 +21,7 @@ from salesloop.run.child import Done, Task, close, draw_brief, draw_index
 from salesloop.run.executor import Executor, fresh, warm_up
 from salesloop.run.lock import alone
 from salesloop.run.progress import Progress, Say
+from salesloop.run.reason import scrub
 
 TIMEOUT_S = 600.0
 CHECKIN_STAGE = "execution"
@@ -214,7 +215,7 @@ class Run:
                           lambda spec, done: self._end(spec, done, progress, known), workers=workers)  # fmt: skip
             finally:
                 progress.close()
-            self._draw_missing_brief(known)
+            self._draw_missing_brief(out)
 
     def _beginner(
         self, submit: Callable[..., Future], progress: Progress, timeout: float, known: dict[str, Any]
@@ -228,7 +229,7 @@ class Run:
             before = known.get(spec.name, {})
             if before.get("key") == found and files.intact(self.place.target, before["outputs"]):
                 self.place.take_over(before["outputs"])
-                self.made[spec.name] = before
+                self.made[spec.name] = {**before, **self.made[spec.name]}
                 self.summary.status[spec.name] = UNCHANGED
                 progress.ended(spec.name, UNCHANGED)
                 return None
@@ -262,10 +263,11 @@ class Run:
             progress.ended(spec.name, DONE, done.seconds)
             return
         self.summary.status[spec.name] = FAILED
-        self.summary.gaps.append({"stage": spec.name, "cell": done.cell, "reason": done.reason})
+        reason = scrub(done.reason)
+        self.summary.gaps.append({"stage": spec.name, "cell": done.cell, "reason": reason})
         self.summary.exit_code = max(self.summary.exit_code, 138 if done.died else 1)
         self._set_aside(spec, known)
-        told = f"cell {done.cell}: {done.reason}" if done.cell else done.reason
+        told = f"cell {done.cell}: {reason}" if done.cell else reason
         progress.ended(spec.name, FAILED, done.seconds, told)
 
     def _set_aside(self, spec: graph.StageSpec, known: dict[str, Any]) -> None:
@@ -280,15 +282,20 @@ class Run:
         for gap in self.summary.gaps:
             self.place.take_over(self.made[gap["stage"]]["outputs"])
 
-    def _draw_missing_brief(self, known: dict[str, Any]) -> None:
+    def _draw_missing_brief(self, out: Say) -> None:
         """Draw the first page where the brief itself failed or does not exist: the gaps, and what it said last."""
         if self.as_of or self.summary.status.get(graph.BRIEF) in (DONE, UNCHANGED):
             return
         last = self.made.get(graph.BRIEF, {}).get("outputs", {})
         self.place.take_over(name for name in last if name.startswith("results/"))
-        gaps = tuple(self.summary.gaps)
         given = {"unit": self.config.unit, "period": self.period}
-        fresh(draw_brief, Task(graph.BRIEF, "", str(self.place.work), given, self.languages, gaps))
+        task = Task(graph.BRIEF, "", str(self.place.work), given, self.languages, tuple(self.summary.gaps))
+        try:
+            fresh(draw_brief, task)
+        except StageError as error:
+            self.place.take_over(name for name in last if name.startswith("index."))
+            self.summary.exit_code = max(self.summary.exit_code, error.exit_code)
+            out(f"first page: {error}")
 
     def _finish(self, published: dict[str, Any]) -> None:
         """Publish the work folder, close the loop, list the report, write the manifest last."""

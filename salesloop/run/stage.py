@@ -13,12 +13,13 @@ from typing import Any
 
 import salesloop
 from salesloop import ledger, paths
-from salesloop.errors import ChildDied, StageError
+from salesloop.errors import ChildDied
 from salesloop.params import UnitConfig, load_period
 from salesloop.run import files
 from salesloop.run.child import BRIEF, Done, Task, run_stage
-from salesloop.run.executor import fresh
+from salesloop.run.executor import TimedOut, fresh
 from salesloop.run.graph import StageSpec, source
+from salesloop.run.reason import why
 
 ABSENT = "absent"
 _SHOWN = ("cell_type", "id")
@@ -30,8 +31,10 @@ def attempt(task: Task, timeout: float) -> Done:
         return fresh(run_stage, task, timeout=timeout, out=task.work)
     except ChildDied as error:
         return Done(cell=error.thing, reason=error.found, died=True)
-    except StageError as error:
+    except TimedOut as error:
         return Done(cell=error.thing, reason=error.found)
+    except Exception as error:
+        return Done(reason=why(error), died=True)
 
 
 def short(*parts: Any) -> str:
