@@ -108,7 +108,7 @@ def diagnose(
     if found.cells.empty:
         return Diagnosis(made, found, pd.DataFrame(columns=_COLUMNS).astype({"flagged": bool}))
     cells = find.describe(found.cells, deals, made)
-    stakes = money.Stakes(deals, events, as_of=as_of, stages=stages, country=country)
+    stakes = money.Stakes(deals, events, as_of=as_of, stages=stages, country=country, made=made)
     return Diagnosis(made, found, money.priced(cells, stakes, q=q)[_COLUMNS])
 
 

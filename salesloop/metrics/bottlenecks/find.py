@@ -21,9 +21,10 @@ LEAST_MOVES = 8.0
 LEAST_ENDED = 20
 WINDOW_DAYS = 365.0
 _RESTRICTED = 180.0
+_ROUNDS = 6
 DIRECTION = {"forward": "slower", "lost": "leakier"}
 COLUMNS = ["pipeline", "stage", "segment_kind", "segment", "nature", "direction", "since", "n", "observed", "expected",
-           "ratio", "p_value", "q_value"]  # fmt: skip
+           "ratio", "ratio_se", "p_value", "q_value"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,28 @@ def _stepwise(pieces, splits, lines, q) -> tuple[pd.DataFrame, pd.DataFrame]:
         cells = cells.sort_values(["p_value", "best"], ascending=[True, False], kind="stable").reset_index(drop=True)
         if cells.empty or cells["q_value"].iloc[0] > q or len(causes) == MOST_FOUND:
             break
-        first = cells.iloc[0]
+        first = cells.iloc[0].copy()
+        first["ratio"], first["expected"] = _explained(pieces, splits, lines[CAUSES.index(first["cause"])], first)
         causes.append(first)
-        line = lines[CAUSES.index(first["cause"])]
-        line.explain(_inside(pieces, splits, first), float(np.clip(first["ratio"], 0.02, 50.0)))
     found = pd.DataFrame(causes).reset_index(drop=True) if causes else cells[:0]
     return found, cells
+
+
+def _explained(pieces: Pieces, splits: Kinds, line: Baseline, row) -> tuple[float, float]:
+    """Take a change into the baseline and return its ratio, both fitted together, with the moves due without it."""
+    after = _inside(pieces, splits, row)
+    before = _inside(pieces, splits, {**row, "month": 0}) & ~after
+    total, step = 1.0, float(row["ratio"])
+    for _ in range(_ROUNDS):
+        step = float(np.clip(step, 0.02 / total, 50.0 / total))
+        line.explain(after, step)
+        total *= step
+        o1, e1 = line.observed[after].sum(), line._expected[after].sum()
+        o0, e0 = line.observed[before].sum(), line._expected[before].sum()
+        step = ((o1 + 0.5) / (e1 + 0.5)) / ((o0 + 0.5) / (e0 + 0.5))
+        if abs(np.log(step)) < 0.01:
+            break
+    return total, float(e1 / total)
 
 
 def _inside(pieces: Pieces, splits: Kinds, row) -> np.ndarray:
@@ -170,7 +187,7 @@ def _changes(pieces: Pieces, splits: Kinds, line: Baseline, cause: str) -> pd.Da
         **_named(pieces, splits, [table.names[i] for i in keep]), "nature": "change", "cause": cause,
         "direction": DIRECTION[cause], "month": month, "since": [str(pieces.first + int(m)) for m in month],
         "n": seen.sum(axis=1).astype(int), "observed": o1, "expected": e1 * (o0 + 0.5) / (e0 + 0.5), "ratio": ratio,
-        "best": best, "p_value": p,
+        "ratio_se": np.sqrt(phi * (1 / (o1 + 0.5) + 1 / (o0 + 0.5))), "best": best, "p_value": p,
     })  # fmt: skip
 
 
@@ -190,7 +207,7 @@ def _lasting(pieces: Pieces, splits: Kinds, line: Baseline, cause: str) -> pd.Da
     return pd.DataFrame({
         **_named(pieces, splits, [table.names[i] for i in keep]), "nature": "lasting", "cause": cause,
         "direction": DIRECTION[cause], "month": 0, "since": None, "n": seen.astype(int), "observed": seen,
-        "expected": due, "ratio": shrunk, "best": told, "p_value": np.minimum(p * _LOOK_FACTOR, 1.0),
+        "expected": due, "ratio": shrunk, "ratio_se": np.sqrt(phi / (seen + 10.0)), "best": told, "p_value": np.minimum(p * _LOOK_FACTOR, 1.0),
     })  # fmt: skip
 
 

@@ -14,10 +14,10 @@ import pandas as pd
 
 from salesloop.metrics import pipeline
 from salesloop.metrics.bottlenecks.find import ALL
-from salesloop.metrics.bottlenecks.stays import pipelines
+from salesloop.metrics.bottlenecks.stays import Stays, pipelines
 from salesloop.metrics.pipeline import Change, Model, steps
 from salesloop.metrics.pipeline.logistic import sigmoid
-from salesloop.metrics.pipeline.model import codes, effects, leave_base, open_moves
+from salesloop.metrics.pipeline.model import effects, leave_base, open_moves
 from salesloop.metrics.pipeline.stays import exposures, visits
 
 HORIZON = 3
@@ -44,13 +44,23 @@ class Stakes:
     """Prices cells: the model is fitted once, then every cell costs a few small simulations."""
 
     def __init__(
-        self, deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, stages: pd.DataFrame | None, country: str
+        self,
+        deals: pd.DataFrame,
+        events: pd.DataFrame,
+        *,
+        as_of: dt.date,
+        stages: pd.DataFrame | None,
+        country: str,
+        made: Stays,
     ):
         self.deals = thinned(deals.drop_duplicates("opportunity_id"))
         self.scale = deals["opportunity_id"].nunique() / max(len(self.deals), 1)
         inside = events["opportunity_id"].isin(self.deals["opportunity_id"])
         self.events = events[inside]
         self.as_of, self.stages, self.country = as_of, stages, country
+        self.first = int(steps.step_of(pd.Series([pd.Timestamp("1970-01-01") + pd.Timedelta(days=made.since)]))[0])
+        self.until, table = made.until, made.table
+        self.entered = table.loc[table["exit"] == "", ["opportunity_id", "stage", "start"]]
         self.model: Model = pipeline.fit(self.deals, self.events, as_of=as_of, stages=stages)
         moves = open_moves(self.deals, self.events, stages)
         self.moves = visits(self.deals, moves, as_of=as_of)
@@ -69,14 +79,10 @@ class Stakes:
             return none
         chosen = self._of(cell)
         deals = self.deals[chosen]
-        rows = self._lived(deals, cell.stage)
-        now, reference = self._shifts(cell, rows)
-        if now is None or reference is None:
+        reference, share = self._reference(cell, self._lived(deals, cell.stage))
+        if reference is None:
             return none
-        base = self._worth(deals, cell.stage, now.leave, now.lost)
-        best = self._worth(deals, cell.stage, reference.leave, reference.lost)
-        money = best - base
-        spread = self._spread(deals, cell.stage, now, reference, base, best)
+        money, spread = self._difference(deals, cell, reference, share)
         half = _Z * np.hypot(spread, MODEL_ERROR * money)
         n_open = int((deals["status"] == "open").sum() * self.scale)
         told = {"money": money, "money_low": money - half, "money_high": money + half}
@@ -103,68 +109,100 @@ class Stakes:
             "lost_logit": base_lost[at, age] + own_lost[place],
         })  # fmt: skip
 
-    def _shifts(self, cell, rows: pd.DataFrame) -> tuple[Shift | None, Shift | None]:
-        if cell.nature == "change":
-            since = steps.month_start(pd.Period(cell.since, "M"))
-            first = self._history_start()
-            after, before = rows[rows["step"] >= since], rows[(rows["step"] < since) & (rows["step"] >= first)]
-            return shift(after), shift(before)
-        rows = rows[rows["step"] >= self._history_start()]
-        return shift(rows), self._parent(cell, rows)
+    def _reference(self, cell, rows: pd.DataFrame) -> tuple[Shift | None, float]:
+        """Return how the cell moves at its reference, against the model, and the share lost among those that leave.
 
-    def _history_start(self) -> int:
-        at = self.events["at"].min()
-        return int(steps.step_of(pd.Series([at]))[0])
+        Both what was seen before and after the change tell it; after it, the change itself is taken out first.
+        """
+        rows = rows[rows["step"] >= self.first]
+        since = steps.month_start(pd.Period(cell.since, "M")) if cell.nature == "change" else 0
+        after = (rows["step"] >= since).to_numpy()
+        found, share = shift(rows), 0.5
+        for _ in range(3):
+            if found is None:
+                return None, share
+            leaves = sigmoid(rows["leave_logit"].to_numpy() + found.leave)
+            share = float((sigmoid(rows["lost_logit"].to_numpy() + found.lost) * leaves).sum() / leaves.sum())
+            leave, lost = moved(float(np.log(cell.ratio)), cell.direction, share)
+            found = shift(
+                rows.assign(
+                    leave_logit=rows["leave_logit"] + leave * after, lost_logit=rows["lost_logit"] + lost * after
+                )
+            )
+        return found, share
 
-    def _parent(self, cell, rows: pd.DataFrame) -> Shift | None:
-        """Return the shift at which the cell would move as the rest of its stage does, shrunk by how sure that is."""
-        rest = self.deals[(self.pipeline == cell.pipeline) & ~self._of(cell)]
-        others = self._lived(rest, cell.stage)
-        others = others[others["step"] >= self._history_start()]
-        now, there = shift(rows), shift(others)
-        if now is None or there is None:
-            return None
-        own = self._own(cell)
-        gaps = (there.leave - now.leave - own[0], there.lost - now.lost - own[1])
-        ses = (np.hypot(there.leave_se, now.leave_se), np.hypot(there.lost_se, now.lost_se))
-        leave, lost = (gap * max(0.0, 1 - (se / gap) ** 2) if gap else 0.0 for gap, se in zip(gaps, ses, strict=True))
-        return Shift(now.leave + leave, ses[0], now.lost + lost, ses[1])
+    def _difference(self, deals: pd.DataFrame, cell, reference: Shift, share: float) -> tuple[float, float]:
+        """Return the money between the reference and the present, and its standard error from that of the ratio."""
+        events = self.events[self.events["opportunity_id"].isin(deals["opportunity_id"])]
+        log = float(np.log(cell.ratio))
+        worth = [self._worth(deals, events, cell.stage, reference, moved(value, cell.direction, share))
+                 for value in (log, log + cell.ratio_se)]  # fmt: skip
+        young = self._younger(deals, events, cell, float(np.exp(moved(log, cell.direction, share)[0])))
+        best = self._worth(*young, cell.stage, reference, (0.0, 0.0))
+        return best - worth[0], abs(worth[1] - worth[0])
 
-    def _own(self, cell) -> tuple[float, float]:
-        """Return the model's own difference between the cell's level and the mean of the others."""
-        if cell.segment_kind not in self.model.levels or cell.segment not in self.model.levels[cell.segment_kind]:
-            return 0.0, 0.0
-        levels = self.model.levels[cell.segment_kind]
-        frame = self.deals.drop_duplicates(cell.segment_kind).dropna(subset=[cell.segment_kind])
-        blank = frame.assign(**{name: None for name in self.model.levels if name != cell.segment_kind})
-        leave, lost, _ = effects(self.model, blank)
-        known = codes(blank, {cell.segment_kind: levels})[cell.segment_kind].to_numpy()
-        weight = frame[cell.segment_kind].map(self.deals[cell.segment_kind].value_counts()).to_numpy(float)
-        mine = known == levels.index(cell.segment)
-        if mine.all():
-            return 0.0, 0.0
-        others = weight * ~mine
-        return (float(leave[mine][0] - (leave * others).sum() / others.sum()),
-                float(lost[mine][0] - (lost * others).sum() / others.sum()))  # fmt: skip
+    def _younger(
+        self, deals: pd.DataFrame, events: pd.DataFrame, cell, pace: float
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return deals and events as if the days spent in a slowed stage had counted by its pace only.
 
-    def _worth(self, deals: pd.DataFrame, stage: str, leave: float, lost: float) -> float:
+        A deal held up for ninety days at a third of the pace has lived through what thirty days are at the reference;
+        taken for an old deal it would look as slow as those that were old before anything changed.
+        """
+        if cell.nature != "change" or pace >= 1:
+            return deals, events
+        changed = float(np.datetime64(cell.since, "D").astype("int64"))
+        standing = self.entered[
+            (self.entered["stage"] == cell.stage) & self.entered["opportunity_id"].isin(deals["opportunity_id"])
+        ]
+        start = standing["start"].to_numpy(float)
+        slow = self.until - np.maximum(start, changed)
+        moved = pd.Series(start + slow * (1 - pace), index=standing["opportunity_id"].to_numpy(dtype=object))
+        when = pd.Timestamp("1970-01-01") + pd.to_timedelta(moved, unit="D")
+        last = events.sort_values("at", kind="stable").drop_duplicates("opportunity_id", keep="last")
+        at = events["at"].where(~events.index.isin(last.index), events["opportunity_id"].map(when.to_dict()))
+        none = deals["opportunity_id"].isin(when.index) & ~deals["opportunity_id"].isin(events["opportunity_id"])
+        created = deals["created_at"].where(~none, deals["opportunity_id"].map(when.to_dict()))
+        return deals.assign(created_at=created), events.assign(at=at.fillna(events["at"]))
+
+    def _worth(
+        self, deals: pd.DataFrame, events: pd.DataFrame, stage: str, at: Shift, off: tuple[float, float]
+    ) -> float:
         """Return the expected bookings of the cell's deals, open and to come, in the next three months."""
-        change = Change(speed=float(np.exp(leave)), conversion=float(np.exp(-lost)), stage=stage)
+        change = Change(
+            speed=float(np.exp(at.leave + off[0])), conversion=float(np.exp(-at.lost - off[1])), stage=stage
+        )
         drawn = pipeline.simulate(
-            self.model, deals, self.events, as_of=self.as_of, horizon=HORIZON, n=_DRAWS, seed=_SEED, change=change,
+            self.model, deals, events, as_of=self.as_of, horizon=HORIZON, n=_DRAWS, seed=_SEED, change=change,
             country=self.country, stages=self.stages,
         )  # fmt: skip
         return float(drawn.total().sum(axis=0).mean())
 
-    def _spread(self, deals, stage, now: Shift, reference: Shift, base: float, best: float) -> float:
-        """Return the standard error of the money from that of pace and losses, each moved by its own."""
-        moved = [
-            self._worth(deals, stage, now.leave + now.leave_se, now.lost) - base,
-            self._worth(deals, stage, now.leave, now.lost + now.lost_se) - base,
-            self._worth(deals, stage, reference.leave + reference.leave_se, reference.lost) - best,
-            self._worth(deals, stage, reference.leave, reference.lost + reference.lost_se) - best,
-        ]
-        return float(np.sqrt(np.square(moved).sum()))
+
+def moved(log_ratio: float, direction: str, share: float) -> tuple[float, float]:
+    """Return what a ratio of moves on (slower) or of losses (leakier) does to leaving and to losing on leaving, in logs.
+
+    Parameters
+    ----------
+    log_ratio : float
+        Log of moves now over moves at the reference.
+    direction : {"slower", "leakier"}
+        Which of the two moves changed; the other one stays as it is.
+    share : float
+        Share lost among those that leave, at the reference.
+
+    Examples
+    --------
+    Half as many go on, as many are lost as before: three quarters leave, and the odds of a loss double.
+
+    >>> leave, lost = moved(np.log(0.5), "slower", 0.5)
+    >>> round(float(np.exp(leave)), 2), round(float(np.exp(lost)), 2)
+    (0.75, 2.0)
+    """
+    factor = np.exp(log_ratio)
+    if direction == "slower":
+        return float(np.log((1 - share) * factor + share)), -log_ratio
+    return float(np.log(1 - share + share * factor)), log_ratio
 
 
 def thinned(deals: pd.DataFrame) -> pd.DataFrame:

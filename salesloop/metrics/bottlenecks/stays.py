@@ -98,11 +98,28 @@ def stays(deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, stages: 
     order = stage_order(deals, moves, stages)
     made = _exits(moves, order, until)
     made["opportunity_id"] = deals["opportunity_id"].to_numpy(dtype=object)[made["row"].to_numpy(int)]
-    since = float(np.nanmin(clean["day"])) if staged else until
+    since = first_seen(clean["day"].to_numpy(float), _closed(deals)) if staged else until
     problems += [("no_created", int(deals["created_at"].isna().sum()) if staged else 0)]
     problems += [("no_event", int((~deals.index.isin(clean["row"].unique())).sum()) if staged else 0)]
     told = pd.DataFrame([p for p in problems if p[1]], columns=["problem", "n"])
     return Stays(made, order, told, since, until, staged)
+
+
+def first_seen(moves: np.ndarray, closings: np.ndarray) -> float:
+    """Return the day from which on the history is whole: no deal is there that was closed before it.
+
+    A CRM that was filled on some day holds the deals open then, often with their older moves, but not those that had
+    been closed by then; to count the older moves would be to count survivors only. So the history begins with the
+    first closings; one in two hundred may be older (single deals entered later).
+
+    Examples
+    --------
+    >>> first_seen(np.array([10.0, 40.0, 90.0]), np.array([50.0, np.nan, 70.0]))
+    50.0
+    """
+    closings = np.sort(closings[np.isfinite(closings)])
+    first = float(np.min(moves))
+    return max(first, float(closings[int(0.005 * len(closings))])) if len(closings) else first
 
 
 def _columns() -> pd.DataFrame:
