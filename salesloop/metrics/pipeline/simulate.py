@@ -17,6 +17,7 @@ from salesloop.metrics.pipeline.steps import PER_MONTH, first_month, last_step, 
 PARTS = ("pipeline", "new", "renewal")
 NOBODY = "-"
 _BLOCK = 256
+_MANY = 50
 
 
 @dataclass(frozen=True)
@@ -218,13 +219,27 @@ def _created(model, term, amount, owners, keep, as_of, rng, change) -> None:
 
 
 def _counts(expected: np.ndarray, luck: np.ndarray) -> np.ndarray:
-    """Return Poisson counts by inversion, so that the same luck gives more only where more is expected."""
-    from scipy.special import pdtr, pdtrik
+    """Return Poisson counts by inversion, so that the same luck gives more only where more is expected.
 
-    mean = np.maximum(expected, 1e-12)
-    count = np.ceil(pdtrik(np.maximum(luck, 1e-12), mean))
-    below = np.maximum(count - 1, 0)
-    return np.where(pdtr(below, mean) >= luck, below, count).astype(np.int64)
+    Above a mean of 50 by the Cornish-Fisher expansion, which is then off by far less than one.
+    """
+    from scipy.special import ndtri
+
+    z = ndtri(np.clip(luck, 1e-9, 1 - 1e-9))
+    made = np.maximum(np.ceil(expected + np.sqrt(expected) * z + (z**2 - 1) / 6 - 0.5), 0).astype(np.int64)
+    few = np.flatnonzero(expected.ravel() < _MANY)
+    mean, aim = expected.ravel()[few], luck.ravel()[few]
+    count, chance = np.zeros(len(few), dtype=np.int64), np.exp(-mean)
+    below, left = chance.copy(), np.flatnonzero(chance < aim)
+    for k in range(1, 4 * _MANY):
+        chance[left] *= mean[left] / k
+        below[left] += chance[left]
+        count[left] = k
+        left = left[below[left] < aim[left]]
+        if len(left) == 0:
+            break
+    made.ravel()[few] = count
+    return made
 
 
 def _placed(wins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
