@@ -3,7 +3,13 @@
 
 def __getattr__(name: str):
     """Load what an analyst asks for only when it is asked for, so that commands start quickly."""
-    homes = {"open_book": "book", "history": "book", "Book": "book", "open_stage": "results"}
+    homes = {
+        "open_book": "book",
+        "history": "book",
+        "Book": "book",
+        "open_stage": "results",
+        "scenario": "metrics.whatif",
+    }
     if name not in homes:
         raise AttributeError(f"module 'salesloop' has no attribute {name!r}")
     import importlib

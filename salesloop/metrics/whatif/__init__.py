@@ -1,0 +1,46 @@
+"""Which change is worth making, and what past ones did: the functions of `40_whatif`, tables in, tables out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from salesloop import periods
+from salesloop.metrics.whatif import ask, build, estimators, joint, levers, past, runner, say, scenarios
+from salesloop.metrics.whatif.ask import scenario
+from salesloop.metrics.whatif.build import all_levers
+from salesloop.metrics.whatif.runner import Simulation, simulation
+
+__all__ = [
+    "Simulation", "aims", "all_levers", "ask", "build", "effects", "estimators", "joint", "levers", "past", "propose",
+    "run", "runner", "say", "scenario", "scenarios", "simulation",
+]  # fmt: skip
+
+
+def aims(targets: pd.DataFrame, period: pd.Period, fiscal_start: int) -> pd.DataFrame:
+    """Return the company's targets of the next month, its quarter and year; see `scenarios.aims`."""
+    ahead = period + 1
+    labels = {
+        "quarter": periods.quarter_label(ahead, fiscal_start),
+        "year": str(periods.fiscal_year(ahead, fiscal_start)),
+    }
+    return scenarios.aims(targets, ahead=ahead, **labels)
+
+
+def run(found: list[levers.Lever], sim: Simulation, targets: pd.DataFrame, book: Any) -> pd.DataFrame:
+    """Return every lever's scenario with the unit's trust, costs and currency; see `scenarios.run`."""
+    costs = scenarios.costs_of(book.table("interventions"))
+    made = scenarios.run(found, sim, targets, trust=book.params.value("lever_priors", {}), costs=costs)
+    return made.assign(uom=made["uom"].replace("money", book.currency))
+
+
+def propose(table: pd.DataFrame, found: list[levers.Lever], sim: Simulation, book: Any):
+    """Return a few complementary changes and the draws with all of them; see `scenarios.propose`."""
+    return scenarios.propose(table, found, sim, period=book.period, trust=book.params.value("lever_priors", {}))
+
+
+def effects(book: Any) -> pd.DataFrame:
+    """Return what each logged change did; see `past.effects`."""
+    told = past.history(book.deals(), book.table("stage_events"), book.table("stages"), as_of=book.as_of)
+    return past.effects(book.table("interventions"), told)

@@ -1,0 +1,150 @@
+"""An analyst's own scenario in one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from salesloop.errors import ParameterError, SalesloopError, raise_all
+from salesloop.metrics import forecast
+from salesloop.metrics.pipeline import Change, Model
+from salesloop.metrics.pipeline.logistic import sigmoid
+from salesloop.metrics.pipeline.model import leave_base
+from salesloop.metrics.whatif.runner import Simulation, simulation
+
+LEVERS = ("conversion", "cycle", "volume", "size")
+COLUMNS = ("period", "before", "after", "change", "low", "high", "share_better")
+
+
+def scenario(book: Any, asked: dict[str, Any] | list[dict[str, Any]], *, sim: Simulation | None = None) -> pd.DataFrame:
+    """Return what a change, or several together, would do to the company's bookings.
+
+    Parameters
+    ----------
+    book : Book
+        From ``open_book``.
+    asked : dict or list of dict
+        ``{lever: {"change": x, "stage": ..., column: value}}``: ``conversion`` in points of the share that goes on from a
+        stage (0.05 is five points more), ``cycle`` as a share of pace (0.1 is 10 % faster), ``volume`` and ``size`` as
+        shares of new deals and of amounts. ``stage`` and one column with its value say whom it is for. Levers given
+        together are simulated together.
+    sim : Simulation, optional
+        One made before, to ask again quickly.
+
+    Returns
+    -------
+    DataFrame
+        ``period`` (each month ahead, then ``total``), ``before, after, change`` (means, home money), ``low, high`` (80 % of
+        draws of the change), ``share_better`` (draws in which it is above nothing).
+
+    Raises
+    ------
+    ParameterError
+        A lever, a stage, a column or a value that is not known; all problems at once.
+    StageError
+        There are too few closed deals to simulate from.
+    """
+    if sim is None:
+        known = book.deals()
+        leaks = forecast.deals.leak_guard(known)
+        sim = simulation(book, forecast.deals.without(known, leaks["column"].tolist()))
+    if not sim.ready:
+        raise ParameterError(
+            "scenario", found=f"{sim.model.n_closed} closed deals", allowed="about 5 closed deals, one won or more"
+        )
+    changes = parse(asked, sim.deals, sim.model)
+    after = sim.run(changes)
+    return table(sim.base, after, sim.months)
+
+
+def parse(asked: dict[str, Any] | list[dict[str, Any]], deals: pd.DataFrame, model: Model) -> tuple[Change, ...]:
+    """Return what was asked as changes of the simulation; every problem is named at once."""
+    made, problems = [], []
+    for one in asked if isinstance(asked, list) else [asked]:
+        for lever, how in one.items():
+            try:
+                made.append(_change(lever, dict(how), deals, model))
+            except SalesloopError as problem:
+                problems.append(problem)
+    raise_all(problems)
+    return tuple(made)
+
+
+def _change(lever: str, how: dict[str, Any], deals: pd.DataFrame, model: Model) -> Change:
+    if lever not in LEVERS:
+        raise ParameterError(f"lever {str(lever)[:40]!r}", allowed=", ".join(LEVERS))
+    change, stage = how.pop("change", None), how.pop("stage", None)
+    if not isinstance(change, (int, float)) or not np.isfinite(change) or change <= -1:
+        raise ParameterError(f"{lever}: change", found=repr(change)[:40], allowed="a number above -1, such as 0.05")
+    if stage is not None and (stage not in model.stages or lever not in ("conversion", "cycle")):
+        allowed = ", ".join(model.stages) if lever in ("conversion", "cycle") else f"no stage for {lever}"
+        raise ParameterError(f"{lever}: stage", found=repr(stage)[:40], allowed=allowed)
+    if len(how) > 1:
+        raise ParameterError(f"{lever}: columns", found=", ".join(map(str, how)), allowed="one column and its value")
+    column, value = next(iter(how.items()), (None, None))
+    _known(lever, column, value, deals)
+    where: dict[str, Any] = {"stage": stage, "column": column, "value": value}
+    if lever == "conversion":
+        return Change(conversion=odds_factor(float(change), stage, model), **where)
+    named = {"cycle": "speed"}.get(lever, lever)
+    return Change(**(where | {named: 1.0 + float(change)}))
+
+
+def _known(lever: str, column: str | None, value: Any, deals: pd.DataFrame) -> None:
+    if column is None:
+        return
+    if column not in deals:
+        raise ParameterError(
+            f"{lever}: column {str(column)[:40]!r}", allowed="a column of the deals, such as segment or product"
+        )
+    values = sorted(deals[column].dropna().astype(str).unique())
+    if str(value) not in values:
+        raise ParameterError(f"{lever}: {column}", found=repr(value)[:40], allowed=", ".join(values[:12]))
+
+
+def odds_factor(points: float, stage: str | None, model: Model) -> float:
+    """Return the factor on the odds of going on that lifts the share going on by some points.
+
+    Parameters
+    ----------
+    points : float
+        0.05 is five points.
+    stage : str, optional
+        Which stage; the mean over all without.
+    model : Model
+        Whose present share counts.
+    """
+    lost = sigmoid(leave_base(model)[1])
+    share = 1 - float(lost[model.stages.index(stage)].mean() if stage else lost.mean())
+    aim = min(max(share + points, 1e-3), 1 - 1e-3)
+    return aim / (1 - aim) / (share / (1 - share))
+
+
+def table(before: np.ndarray, after: np.ndarray, months: pd.PeriodIndex) -> pd.DataFrame:
+    """Return before and after by month and in total.
+
+    Examples
+    --------
+    >>> told = table(np.full((1, 10), 100.0), np.full((1, 10), 110.0), pd.period_range("2026-11", periods=1, freq="M"))
+    >>> told[["period", "change", "share_better"]].values.tolist()
+    [['2026-11', 10.0, 1.0], ['total', 10.0, 1.0]]
+    """
+    rows = [(str(month), before[i], after[i]) for i, month in enumerate(months)]
+    rows.append(("total", before.sum(axis=0), after.sum(axis=0)))
+    made = []
+    for period, a, b in rows:
+        low, high = np.quantile(b - a, (0.1, 0.9))
+        made.append(
+            (
+                period,
+                float(a.mean()),
+                float(b.mean()),
+                float((b - a).mean()),
+                float(low),
+                float(high),
+                float((b > a).mean()),
+            )
+        )
+    return pd.DataFrame(made, columns=list(COLUMNS))

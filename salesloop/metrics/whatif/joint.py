@@ -1,0 +1,155 @@
+"""All logged changes in one model: a logistic or count regression with groups, time and every change at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from salesloop.metrics.whatif.estimators import Effect, effect
+
+LEAST_SIDE = 10
+"""Observations that a change needs on its treated side."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One change as a model sees it.
+
+    Attributes
+    ----------
+    id : str
+        The intervention's.
+    kind, value : str
+        The column that says whom it applies to, and its value.
+    start, end : Timestamp
+        From when, and until when (NaT: it stays).
+    """
+
+    id: str
+    kind: str
+    value: str
+    start: pd.Timestamp
+    end: pd.Timestamp
+
+    def inside(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return which rows belong to those it applies to."""
+        return (rows[self.kind].astype(str) == self.value).to_numpy()
+
+    def new(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return which rows it acted on: theirs, of deals created since its start, while it held."""
+        held = pd.isna(self.end) | (rows["on"] <= self.end)
+        return self.inside(rows) & ((rows["created_at"] >= self.start) & held).to_numpy()
+
+    def between(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return which rows, of anybody, are neither before nor after: deals created before its start that moved after it."""
+        return ((rows["created_at"] < self.start) & (rows["on"] >= self.start)).to_numpy()
+
+
+def design(rows: pd.DataFrame, trials: list[Trial], factors: list[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the columns of the model and which of them are the changes.
+
+    Each change has one column for what it acted on and two that take deals in between, theirs and others', out of the
+    comparison;
+    factors are groups, quarters, stages: all their levels but one.
+    """
+    parts = {"const": np.ones(len(rows))}
+    for name in factors:
+        dummies = pd.get_dummies(rows[name].astype(str), drop_first=True, dtype=float)
+        parts |= {f"{name}={level}": dummies[level].to_numpy() for level in dummies}
+    for trial in trials:
+        parts[f"change:{trial.id}"] = trial.new(rows).astype(float)
+        between = trial.between(rows).astype(float)
+        if 0 < between.sum() < len(rows):
+            parts |= {f"old:{trial.id}": between, f"between:{trial.id}": between * trial.inside(rows)}
+    made = pd.DataFrame(parts, index=rows.index)
+    return made, [f"change:{trial.id}" for trial in trials]
+
+
+def estimable(made: pd.DataFrame, column: str) -> bool:
+    """Return whether a column varies and is not a combination of the others."""
+    x = made[column].to_numpy()
+    if x.sum() < LEAST_SIDE or x.sum() == len(x):
+        return False
+    others = made.drop(columns=column).to_numpy()
+    rest = x - others @ np.linalg.lstsq(others, x, rcond=None)[0]
+    return float((rest**2).sum()) > 1e-6 * float((x**2).sum())
+
+
+def fit(rows: pd.DataFrame, trials: list[Trial], *, factors: list[str], group: str, family: str) -> dict[str, Effect]:
+    """Return the effect of each change on the log scale, all fitted together.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``hit`` (0 or 1, a count, or a log amount), ``on``, ``created_at``, the factors, and for counts ``exposure``.
+    trials : list of Trial
+        The changes.
+    factors : list of str
+        Columns whose levels are taken out.
+    group : str
+        With ``quarter`` the cells whose overdispersion widens the standard errors.
+    family : {"binomial", "poisson", "gaussian"}
+        The outcome's kind.
+    """
+    import statsmodels.api as sm
+
+    made, names = design(rows, trials, factors)
+    usable = [name for name in names if estimable(made, name)]
+    made = made.drop(columns=[name for name in names if name not in usable])
+    if not usable:
+        return {}
+    made = made.loc[:, _independent(made, usable)]
+    kinds = {"binomial": sm.families.Binomial(), "poisson": sm.families.Poisson(), "gaussian": sm.families.Gaussian()}
+    cells, hits, total, offset = _cells(made, rows, family)
+    if family == "binomial":
+        model = sm.GLM(np.column_stack([hits, total - hits]), cells, family=kinds[family])
+    else:
+        model = sm.GLM(hits, cells, family=kinds[family], offset=offset)
+    told = model.fit(maxiter=100)
+    wide = np.sqrt(_overdispersion(told.predict(made, offset=_offset(rows, family)), rows, group, family))
+    return {
+        name.removeprefix("change:"): effect(float(told.params[name]), float(told.bse[name]) * wide, int(made[name].sum()))
+        for name in usable
+    }  # fmt: skip
+
+
+def _independent(made: pd.DataFrame, keep: list[str]) -> list[str]:
+    """Return the columns that are no combination of earlier ones, the changes first."""
+    order = ["const", *keep, *[name for name in made if name not in keep and name != "const"]]
+    x = made[order].to_numpy()
+    _, r = np.linalg.qr(x)
+    diagonal = np.abs(np.diag(r))
+    return [name for name, size in zip(order, diagonal, strict=True) if size > 1e-8 * max(diagonal.max(), 1.0)]
+
+
+def _cells(made: pd.DataFrame, rows: pd.DataFrame, family: str):
+    """Add up rows that are alike to the model, which makes it small."""
+    if family != "binomial":
+        return made, rows["hit"].to_numpy(float), None, _offset(rows, family)
+    told = (
+        made.assign(_hit=rows["hit"].to_numpy(float), _n=1.0)
+        .groupby(list(made.columns), sort=True, as_index=False)
+        .sum()
+    )
+    return told[list(made.columns)], told["_hit"].to_numpy(), told["_n"].to_numpy(), None
+
+
+def _offset(rows: pd.DataFrame, family: str) -> np.ndarray | None:
+    return np.log(rows["exposure"].to_numpy(float)) if family == "poisson" else None
+
+
+def _overdispersion(expected: pd.Series, rows: pd.DataFrame, group: str, family: str) -> float:
+    """Return how much more group x quarter cells vary than the model says; at least 1."""
+    if family == "gaussian":
+        return 1.0
+    told = pd.DataFrame({"g": rows[group].astype(str), "q": rows["quarter"].astype(str), "y": rows["hit"].to_numpy(float),
+                         "m": np.asarray(expected)})  # fmt: skip
+    told["v"] = told["m"] * (1 - told["m"]) if family == "binomial" else told["m"]
+    sums = told.groupby(["g", "q"])[["y", "m", "v"]].sum()
+    sums = sums[sums["v"] > 0.5]
+    free = len(sums) - sums.index.get_level_values("g").nunique() - sums.index.get_level_values("q").nunique() + 1
+    if free < 3:
+        return 1.0
+    return max(float(((sums["y"] - sums["m"]) ** 2 / sums["v"]).sum()) / free, 1.0)
