@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from salesloop.demo.arrivals import Columns
-from salesloop.demo.ids import zoho
+from salesloop.demo.ids import where, zoho
 from salesloop.demo.process import KEPT
 from salesloop.demo.rng import choice, mix, poisson, uniform
 from salesloop.schema import ACTIVITY_TYPES
@@ -131,9 +131,9 @@ def frame(now: View) -> pd.DataFrame:
     return pd.DataFrame({
         "activity_id": zoho(part["key"], "activity"), "type": kind,
         "subject": [SUBJECTS[word][i] for word, i in zip(kind, pick, strict=True)], "status": status, "owner_id": now.rep_ids(part["owner"]),
-        "owner": now.rep_names(part["owner"]), "opportunity_id": np.where(on_deal, zoho(deals["key"][part["deal"]], "deal"), None),
-        "account_id": np.where(on_deal, zoho(deals["account"][part["deal"]], "account"), None), "contact_id": None,
-        "lead_id": np.where(on_deal, None, zoho(lead_key, "lead")), "planned_at": now.stamp(part["planned"]), "done_at": now.stamp(part["done"]),
+        "owner": now.rep_names(part["owner"]), "opportunity_id": where(on_deal, zoho(deals["key"][part["deal"]], "deal")),
+        "account_id": where(on_deal, zoho(deals["account"][part["deal"]], "account")), "contact_id": None,
+        "lead_id": where(~on_deal, zoho(lead_key, "lead")), "planned_at": now.stamp(part["planned"]), "done_at": now.stamp(part["done"]),
         "created_at": now.stamp(part["made"]),
         "minutes": np.where(np.isfinite(part["done"]), np.round(MINUTES[part["type"]] * (0.5 + uniform(part["key"], "minutes"))), np.nan),
     })  # fmt: skip

@@ -31,7 +31,8 @@ class Company:
         What kind of company; keywords change single options of it.
     decisions : mapping of str to DataFrame, optional
         Rows of ``targets``, ``actions`` and ``interventions`` with the plan files' columns. Each acts only from its own
-        ``valid_from``, ``created`` or ``start`` on.
+        ``valid_from``, ``created`` or ``start`` on; interventions may bear ``approved`` (a day before which they do not
+        act) and ``change`` (what was promised, a share; else it is worked out from ``expected_effect``).
 
     Examples
     --------

@@ -86,7 +86,7 @@ class Crm:
             close = np.where(moved, new, now[deal])
             found.append({"deal": deal[moved], "t": t[moved], "close": close[moved]})
             found += self._pushes(rows, close, no)
-            now[deal] = found[-1]["last"] if "last" in found[-1] else close
+            now[deal] = found[-1].get("last", close)
         whole = {name: np.concatenate([part[name] for part in found]) for name in ("deal", "t", "close")}
         order = np.lexsort((whole["deal"], whole["t"]))
         return {name: values[order] for name, values in whole.items()}

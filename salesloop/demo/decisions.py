@@ -74,11 +74,13 @@ def truth_of_lever(company: Company, ident: str) -> float:
 
 def _lever(company: Company, row: dict, since: float) -> list:
     planted = {found.id for found in company.options.interventions}
-    start = as_day(row.get("start"))
+    start, approved = as_day(row.get("start")), as_day(row.get("approved"))
     if row.get("id") in planted or start is None:
         return []
     world, end = company.world, as_day(row.get("end"))
     begin, lever = max(world.day(start), since), str(row.get("lever") or "")
+    if approved is not None:
+        begin = max(begin, world.day(approved) + 1)
     kind, value = str(row.get("applies_to_kind") or ""), str(row.get("applies_to") or "")
     change = number(row.get("change"))
     if not np.isfinite(change):
@@ -111,25 +113,24 @@ def _action(company: Company, row: dict, since: float) -> None:
 
 
 def effort(company: Company, months: np.ndarray) -> np.ndarray:
-    """Return what targets do to the arrivals' log level by month: a little, and only targets set before the month."""
-    rows = company.decisions.get("targets")
-    made = np.zeros(len(months))
+    """Return what targets do to the arrivals' log level by month.
+
+    A company target that was changed before its month began moves effort a little, by the log of new over old.
+    """
+    made, rows = np.zeros(len(months)), company.decisions.get("targets")
     if rows is None or not len(rows):
         return made
-    of_company = rows[(rows["level"] == "company") & (rows["measure"] == "bookings")]
-    if not len(of_company):
-        return made
-    amount = pd.to_numeric(of_company["amount"], errors="coerce").to_numpy(dtype=float)
-    from_day = [as_day(value) for value in of_company["valid_from"]]
-    period, base = (
-        of_company["period"].astype(str).to_numpy(),
-        np.nanmedian(amount[of_company["period"].astype(str).str.len() == 7]),
-    )
+    mine = rows[
+        (rows["level"] == "company") & (rows["measure"] == "bookings") & (rows["tier"].fillna("base") == "base")
+    ]
+    told: dict[str, list[tuple[dt.date, float]]] = {}
+    for row in mine.to_dict("records"):
+        day, amount = as_day(row.get("valid_from")), number(row.get("amount"))
+        if day is not None and amount > 0:
+            told.setdefault(str(row["period"]), []).append((day, amount))
     for place, month in enumerate(months):
         begin = company.world.origin + dt.timedelta(days=int(company.world.starts[month]))
-        mine = [
-            i for i, day in enumerate(from_day) if period[i] == f"{begin:%Y-%m}" and day is not None and day < begin
-        ]
-        if mine and np.isfinite(amount[mine[-1]]) and amount[mine[-1]] > 0 and base > 0:
-            made[place] = np.clip(EFFORT * np.log(amount[mine[-1]] / base), -EFFORT_MOST, EFFORT_MOST)
+        known = sorted(pair for pair in told.get(f"{begin:%Y-%m}", ()) if pair[0] < begin)
+        if len(known) > 1:
+            made[place] = np.clip(EFFORT * np.log(known[-1][1] / known[0][1]), -EFFORT_MOST, EFFORT_MOST)
     return made

@@ -43,6 +43,19 @@ def fxiaoke(zoho_ids: np.ndarray) -> np.ndarray:
     return made
 
 
+def where(held: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return values where they hold, None elsewhere.
+
+    Examples
+    --------
+    >>> where(np.array([True, False]), np.array(["a", "b"], dtype=object)).tolist()
+    ['a', None]
+    """
+    made = np.asarray(values, dtype=object).copy()
+    made[~np.asarray(held, dtype=bool)] = None
+    return made
+
+
 def deal_keys(company: Company, named: list[str]) -> list[int]:
     """Return the keys of deals named by either CRM's id; what names no deal is passed over."""
     wanted = {str(name).strip().removeprefix("zcrm_") for name in named}

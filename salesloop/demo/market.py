@@ -6,7 +6,7 @@ import numpy as np
 
 STAGES = ("Qualification", "Needs Analysis", "Solution", "Proposal", "Negotiation")
 WON, LOST, VOID = 5, 6, 7
-STATES = (*STAGES, "Closed Won", "Closed Lost", "Closed Void")
+STATES = (*STAGES, "Closed Won", "Closed Lost", "Closed Invalid")
 STAGE_PROBABILITY = (10.0, 20.0, 40.0, 60.0, 80.0, 100.0, 0.0, 0.0)
 PIPELINE = "Standard"
 TYPES = ("new", "expansion", "renewal")

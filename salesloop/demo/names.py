@@ -10,7 +10,7 @@ import pandas as pd
 
 from salesloop.demo import market
 from salesloop.demo.arrivals import Columns
-from salesloop.demo.ids import zoho
+from salesloop.demo.ids import where, zoho
 from salesloop.demo.rng import mix, uniform
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def _at(key: np.ndarray, what: str, n: int) -> np.ndarray:
 def company_names(key: np.ndarray, region: np.ndarray, industry: np.ndarray) -> np.ndarray:
     """Return names of companies, about seven in ten of them Chinese; a number keeps most of the rest apart."""
     city, brand, trade = _at(key, "city", 5), _at(key, "brand", len(BRANDS)), _at(key, "trade", 3)
-    second, chinese = _at(key, "brand two", len(BRANDS)), uniform(key, "chinese") < 0.7
+    second = (brand + 1 + _at(key, "brand two", len(BRANDS) - 1)) % len(BRANDS)
+    chinese = uniform(key, "chinese") < 0.7
     made = np.empty(len(key), dtype=object)
     for i, (r, f) in enumerate(zip(region, industry, strict=True)):
         tongue = 0 if chinese[i] else 1
@@ -135,7 +136,7 @@ class Accounts:
     def of_leads(self, leads: Columns, became: np.ndarray) -> pd.DataFrame:
         """Return id and name of the accounts that leads became, or the name of the company that asked."""
         key = mix(mix(leads["key"], "deal"), "account")
-        return pd.DataFrame({"account_id": np.where(became, zoho(key, "account"), None),
+        return pd.DataFrame({"account_id": where(became, zoho(key, "account")),
                              "account": company_names(key, leads["region"], leads["industry"])})  # fmt: skip
 
 

@@ -126,7 +126,7 @@ class Options:
 
 
 DEFAULT = Options(
-    seed=20231101,
+    seed=26,
     bottlenecks=(Bottleneck("Proposal", "segment", "Mid-market", "2026-02"),),
     interventions=(
         Planted("IV-2024-01", "Qualification checklist and deal coaching in team South / 华南组商机评审与辅导", "conversion",

@@ -13,7 +13,7 @@ import pandas as pd
 from salesloop.demo import activities, market, money, names, voice
 from salesloop.demo.calendar import date_of, stamp
 from salesloop.demo.crm import Crm
-from salesloop.demo.ids import zoho
+from salesloop.demo.ids import where, zoho
 from salesloop.demo.market import WON
 from salesloop.demo.people import MANAGERS
 from salesloop.demo.rng import mix, uniform
@@ -138,7 +138,7 @@ def opportunities(now: View) -> pd.DataFrame:
     amount = state["amount"].to_numpy().copy()
     amount[crm.unpriced[deal] & (to < 3)] = np.nan
     worked = activities.last_done(now).reindex(deal).to_numpy()
-    changed = np.fmax(state["t"].to_numpy(), worked)
+    changed = np.fmax(np.fmax(state["t"].to_numpy(), worked), _handed_over(now))
     reason = np.where(lost, crm.reason[deal], -1)
     rival = np.where(closed | (to >= 3), crm.competitor[deal], -1)
     rival = np.where(lost & (reason == 1) & (rival < 0), (of["key"] % np.uint64(4)).astype(np.int64), rival)
@@ -157,9 +157,16 @@ def opportunities(now: View) -> pd.DataFrame:
         "region": words(market.REGIONS, of["region"]), "segment": words(market.SEGMENTS, of["segment"]),
         "loss_reason": words(market.LOSS_REASONS, reason), "competitor": words(market.COMPETITORS, rival),
         "forecast_category_raw": words(RAW_CATEGORY, to), "forecast_category": words(CATEGORY, to),
-        "next_step": np.where(closed | (step >= len(NEXT_STEPS)), None, words(NEXT_STEPS, np.minimum(step, len(NEXT_STEPS) - 1))),
-        "lead_id": np.where(of["lead"] > 0, zoho(of["lead"], "lead"), None),
+        "next_step": words(NEXT_STEPS, np.where(closed | (step >= len(NEXT_STEPS)), -1, step)),
+        "lead_id": where(of["lead"] > 0, zoho(of["lead"], "lead")),
     })  # fmt: skip
+
+
+def _handed_over(now: View) -> np.ndarray:
+    """Return when each open deal last went to another rep, NaN where it did not."""
+    first, people = now.crm.stays["owner"][now.state["stay"].to_numpy()], now.world.people
+    moved = first != now.state["owner"].to_numpy()
+    return np.where(moved, np.minimum(people.leave[first], now.until - 0.01), np.nan)
 
 
 def stage_events(now: View) -> pd.DataFrame:
@@ -203,7 +210,7 @@ def leads(now: View) -> pd.DataFrame:
         "created_at": now.stamp(found["t"]), "first_response_at": now.stamp(np.where(answered, found["answered"], np.inf)),
         "converted_at": now.stamp(np.where(became, found["convert"], np.inf)),
         "closed_at": now.stamp(np.where(dropped, found["drop"], np.inf)), "converted": became,
-        "account_id": np.where(became, account["account_id"], None), "opportunity_id": np.where(became, zoho(key, "deal"), None),
+        "account_id": where(became, account["account_id"]), "opportunity_id": where(became, zoho(key, "deal")),
         "attempts": np.where(answered, found["attempts"], 0),
     })  # fmt: skip
 
