@@ -172,8 +172,10 @@ class Text:
         return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
     def period(self, value: object) -> str:
-        """Return a month, quarter or year."""
+        """Return a month, quarter or year, or two of them with a stroke between as a span."""
         text = str(value)
+        if text.count("/") == 1:
+            return "–".join(self.period(part) for part in text.split("/"))
         if len(text) == 7 and text[4] == "-":
             year, month = text[:4], int(text[5:])
             return f"{year}年{month}月" if self.lang == "zh" else f"{_MONTHS[month - 1]} {year}"

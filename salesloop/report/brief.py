@@ -8,7 +8,8 @@ sentences      ``brief.headline`` opens the page; ``brief.<part>...`` opens its 
 ``tie_out``    any columns; what was read, left out, kept
 ``promises``   kind, scope, measure, made_in, promised, low, high, actual, outcome, uom (at most 7 are shown)
 ``numbers``    measure, value, uom, n, low, high, confidence, change, against, target, trail (3 to 6); ``about`` names
-               the month or quarter of a number, ``verdict`` is ``noise`` where no change can be told
+               the month or quarter of a number, ``verdict`` is ``noise`` where no change can be told and ``ahead``
+               where the number is expected; ``note, values`` a sentence of its own
 ``changes``    line, amount (a bridge), and sentences
 ``figures``    stage, figure: drawings of other stages (at most 5)
 ``proposal``   as `salesloop.rules.as_frame` makes it
@@ -204,11 +205,14 @@ def _number(row: Mapping[str, Any], items: Items) -> dict[str, Any]:
     value, target = _number_in(row, "value"), _number_in(row, "target")
     lines = [_change(row, text)]
     if boxes.known(value, target) and target > 0:
-        lines.append(text.t("report.number.target", target=text.measured(target, uom), share=value / target))
+        told = "expected" if row.get("verdict") == "ahead" else "target"
+        lines.append(text.t(f"report.number.{told}", target=text.measured(target, uom), share=value / target))
     if boxes.known(row.get("low"), row.get("high")):
         low, high = (text.measured(row[key], uom) for key in ("low", "high"))
         share = row.get("confidence") or 0.8
         lines.append(text.t("report.number.range", low=low, high=high, confidence=share).replace(".0%", "%"))
+    if row.get("note"):
+        lines.append(items.words(row["note"], _values(row)))
     if boxes.known(row.get("n")):
         lines.append(text.t("report.number.n", n=row["n"]))
     trail = row.get("trail") or []

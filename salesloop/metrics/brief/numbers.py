@@ -16,10 +16,10 @@ from salesloop.metrics.brief.parts import Parts, table, value
 
 NUMBERS = (
     "measure", "about", "value", "uom", "n", "low", "high", "confidence", "change", "against", "verdict", "target",
-    "trail",
+    "trail", "note", "values",
 )  # fmt: skip
 TRAIL, WINDOW = 12, 12
-_TARGETS = ("period", "level", "name", "measure", "tier", "amount", "p_hit")
+_TARGETS = ("period", "level", "name", "measure", "tier", "amount", "actual_to_date", "p_hit")
 Facts = Mapping[str, pd.DataFrame]
 
 
@@ -47,7 +47,7 @@ def numbers(
     -------
     DataFrame
         Columns `NUMBERS`; ``about`` is the month or quarter that the number is of; ``verdict`` is ``noise`` where the change lies inside what luck alone gives, ``clear``
-        where it does not, None where nothing can be said; ``trail`` the last 12 months as JSON.
+        where it does not, ``ahead`` where the value lies ahead, None where nothing can be said; ``trail`` the last 12 months as JSON.
     """
     made = [
         _bookings(parts, facts["bookings"], plan, period, currency),
@@ -62,6 +62,10 @@ def numbers(
 
 def _known(number: Any) -> bool:
     return number is not None and not pd.isna(number)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if _known(value) else None
 
 
 def _row(measure: str, number: float, uom: str, **rest: Any) -> dict[str, Any]:
@@ -164,7 +168,10 @@ def odds(parts: Parts, period: pd.Period, fiscal_start: int = 1) -> dict | None:
         found = _company(stated, label, "bookings")
         found = found[found["p_hit"].notna()]
         if len(found):
-            return _row(name, float(found["p_hit"].iloc[-1]), "share", about=label)
+            last = found.iloc[-1]
+            values = {"target": float(last["amount"]), "won": _number(last["actual_to_date"])}
+            note = "brief.number.odds" if values["won"] is not None else "brief.number.odds_ahead"
+            return _row(name, float(last["p_hit"]), "share", about=label, note=note, values=json.dumps(values))
     told = value(parts, "goals", "p_hit_company")
     return _row("p_hit_company", told["value"], "share", n=told["n"]) if _known(told["value"]) else None
 
@@ -208,11 +215,15 @@ def _customers(facts: pd.DataFrame, plan: pd.DataFrame, period: pd.Period) -> di
 
 def _voice(parts: Parts) -> dict | None:
     """Return NPS, else CSAT, as the feedback stage computed it, with its change."""
-    scores = table(parts, "feedback", "scores", ("measure", "scope_kind", "change", "verdict", "against"))
+    scores = table(parts, "feedback", "scores", ("measure", "scope_kind", "window", "change", "verdict", "against"))
     for name, uom in (("nps", "score"), ("csat", "share")):
         told = value(parts, "feedback", name)
         if _known(told["value"]):
             own = scores[(scores["measure"] == name) & (scores["scope_kind"] == "company")]
-            rest = {key: own[key].iloc[0] for key in ("change", "verdict", "against")} if len(own) else {}
+            rest = _own(own.iloc[0]) if len(own) else {}
             return _row(name, told["value"], uom, **{k: told[k] for k in ("n", "low", "high", "confidence")}, **rest)
     return None
+
+
+def _own(row: pd.Series) -> dict[str, Any]:
+    return {"about": row["window"], **{key: row[key] for key in ("change", "verdict", "against")}}

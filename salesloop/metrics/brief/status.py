@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,8 +12,8 @@ from salesloop.metrics.brief.parts import STAGES, Parts, have
 
 Sentence = tuple[str, dict]
 STATUS = {"stage": "word", "status": "word"}
-TIE_OUT = {"table": "word", "line": "word", "rows": "count", "amount": "money_exact"}
-_COLUMNS = ["table", "line", "reason", "rows", "amount"]
+TIE_OUT = {"part": "word", "table": "word", "line": "word", "n": "count", "amount": "money_exact"}
+_COLUMNS = ("part", "table", "line", "n", "amount")
 
 
 def status(parts: Parts) -> pd.DataFrame:
@@ -41,54 +41,41 @@ def status_sentences(*, cut_off: dt.date, known_until: dt.date, state_known: str
 
 
 def tie_out(meta: Mapping[str, Any]) -> pd.DataFrame:
-    """Return how the source's rows and totals become ours.
+    """Return how the source's deals and their total become ours, and what was rejected, set aside or kept with a warning.
 
     Parameters
     ----------
     meta : mapping
-        What the freeze noted: ``tie_out``, ``rejects``, ``set_aside``, ``warnings``; any of them may be absent.
+        What the freeze noted: ``tie_out``, ``rejects``, ``set_aside``, ``without_rate``, ``rules``; any may be absent.
 
     Returns
     -------
     DataFrame
-        ``table, line, reason, rows, amount``: what was read, left out by reason, adjusted, and kept.
+        ``part`` (tie_out, rejected, warned, set_aside), ``table``, ``line`` (what, or the rule), ``n`` rows, ``amount``. The
+        lines of ``tie_out`` but the last add up to the last, to the cent.
     """
-    rows = [*_lines(meta.get("tie_out"), "read"), *_lines(meta.get("rejects"), "rejected")]
-    rows += [*_lines(meta.get("set_aside"), "set_aside"), *_lines(meta.get("warnings"), "warned")]
-    frame = pd.DataFrame(rows, columns=_COLUMNS)
-    for column in ("rows", "amount"):
-        frame[column] = pd.to_numeric(frame[column], errors="coerce").astype(float)
-    return frame
+    rejects = [
+        {**row, "part": "warned" if row.get("severity") == "warn" else "rejected"} for row in meta.get("rejects") or ()
+    ]
+    broken = [{"rule": rule, "table": "opportunities", **row} for rule, row in (meta.get("rules") or {}).items()]
+    unrated = [{"rule": "currency_without_rate", **row} for row in meta.get("without_rate") or ()]
+    rows = [_line("tie_out", row) for row in meta.get("tie_out") or ()]
+    rows += [_line(row["part"], row) for row in sorted(rejects, key=lambda row: row["part"])]
+    rows += [_line("set_aside", row) for row in (*(meta.get("set_aside") or ()), *unrated)]
+    rows += [_line("warned", row) for row in broken if row.get("severity") == "warn"]
+    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype({"n": float, "amount": float})
 
 
-def _lines(noted: Any, line: str) -> list[dict[str, Any]]:
-    """Return lines from whatever shape a note has: a list of rows, a mapping of reasons to counts, a number."""
-    if isinstance(noted, Mapping):
-        return [row for key, part in noted.items() for row in _named(key, part, line)]
-    if isinstance(noted, (list, tuple)):
-        return [row for part in noted for row in _named("", part, line)]
-    return [_row({"rows": noted}, line)] if isinstance(noted, (int, float)) and noted else []
-
-
-def _named(key: object, part: Any, line: str) -> Iterable[dict[str, Any]]:
-    if isinstance(part, Mapping):
-        flat = {name: found for name, found in part.items() if not isinstance(found, (Mapping, list, tuple))}
-        return [_row({"table": key, **flat}, line)]
-    if isinstance(part, (list, tuple)):
-        return [
-            _row({"table": key, **one} if isinstance(one, Mapping) else {"table": key, "reason": one}, line)
-            for one in part
-        ]
-    number = isinstance(part, (int, float)) and not isinstance(part, bool)
-    return [_row({"reason": key, "rows": part} if number else {"table": key, "reason": part}, line)]
-
-
-def _row(found: Mapping[str, Any], line: str) -> dict[str, Any]:
-    reason = found.get("reason") or found.get("rule") or found.get("file") or ""
-    rows = next((found[name] for name in ("n", "rows", "kept", "read") if found.get(name) is not None), None)
-    amount = next((found[name] for name in ("amount", "total", "source_total") if found.get(name) is not None), None)
-    return {"table": found.get("table") or "", "line": found.get("line") or line, "reason": str(reason), "rows": rows,
-            "amount": amount}  # fmt: skip
+def _line(part: str, row: Mapping[str, Any]) -> tuple:
+    amount = row.get("amount")
+    named = row.get("table") or "opportunities"
+    return (
+        part,
+        named,
+        row.get("line") or row.get("rule"),
+        float(row.get("n") or 0),
+        None if amount is None else float(amount),
+    )
 
 
 def counted(deals: pd.DataFrame) -> tuple[int, float]:
@@ -97,7 +84,7 @@ def counted(deals: pd.DataFrame) -> tuple[int, float]:
 
 
 def tie_out_sentences(meta: Mapping[str, Any], counted: Mapping[str, tuple[int, float]]) -> list[Sentence]:
-    """Say in one sentence each what was counted, left out and set aside.
+    """Say what the source holds, what is counted of it, and what was left out or kept with a warning.
 
     Parameters
     ----------
@@ -107,11 +94,15 @@ def tie_out_sentences(meta: Mapping[str, Any], counted: Mapping[str, tuple[int, 
         What the period's tables hold: deals and their amount.
     """
     n, amount = counted["opportunities"]
-    told: list[Sentence] = [("brief.tie_out.counted" if n else "brief.tie_out.none", {"n": n, "amount": amount})]
     lines = tie_out(meta)
-    for line in ("rejected", "set_aside", "warned"):
-        rows = lines.loc[lines["line"] == line, "rows"].sum()
-        if rows > 0:
-            told.append((f"brief.tie_out.{line}", {"n": float(rows)}))
-    assumed = meta.get("assumptions") or []
-    return [*told, ("brief.tie_out.assumed", {"n": len(assumed)})] if assumed else told
+    source = lines[(lines["part"] == "tie_out") & (lines["line"] == "source")]
+    told: list[Sentence] = [("brief.tie_out.counted" if n else "brief.tie_out.none", {"n": n, "amount": amount})]
+    if len(source) and n:
+        read, whole = int(source["n"].iloc[0]), float(source["amount"].iloc[0])
+        message = "brief.tie_out.whole" if (read, whole) == (n, amount) else "brief.tie_out.part"
+        told = [(message, {"n": n, "amount": amount, "read": read, "whole": whole})]
+    for part in ("rejected", "set_aside", "warned"):
+        rows = float(lines.loc[lines["part"] == part, "n"].sum())
+        told += [(f"brief.tie_out.{part}", {"n": rows})] if rows else []
+    assumed = len(meta.get("assumptions") or ())
+    return [*told, ("brief.tie_out.assumed", {"n": assumed})] if assumed else told

@@ -12,6 +12,7 @@ ISSUES = {"rule": "word", "n": "count", "of": "count", "effect": "word"}
 SCORES = {
     "measure": "word",
     "scope_kind": "word",
+    "window": "period",
     "n": "count",
     "value": "uom",
     "low": "uom",
@@ -22,7 +23,7 @@ SCORES_SHOWN = ("measure", "scope_kind", "scope", "window", "n", "value", "low",
 RESPONSE = {"what": "word", "n": "count", "of": "count", "share": "percent", "low": "percent", "high": "percent"}
 TONE = {"language": "word", "n": "count", "n_scored": "count", "kind": "word", "accuracy": "percent", "low": "percent", "high": "percent",
         "macro_f1": "ratio", "calibration_error": "percent"}  # fmt: skip
-THEMES = {"language": "word", "n": "count", "share": "percent", "low": "percent", "high": "percent", "change": "points",
+THEMES = {"language": "word", "window": "period", "n": "count", "share": "percent", "low": "percent", "high": "percent", "change": "points",
           "q_value": "ratio", "emerging": "word", "negative_share": "percent", "money": "money"}  # fmt: skip
 THEMES_SHOWN = (
     "label",
