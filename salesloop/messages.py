@@ -108,7 +108,7 @@ class Text:
         """Return a value by its unit of measurement: a currency, share, score or a count of something."""
         if _undefined(value):
             return MISSING
-        kinds = {"share": "percent", "score": "score", "days": "days", self.currency: "money"}
+        kinds = {"share": "percent", "score": "score", "days": "days", "ratio": "ratio", self.currency: "money"}
         return self.show(value, kinds.get(str(uom), "count"))
 
     def row(self, row: Mapping[str, object], column: str, kind: str, stage: str = "") -> str:
