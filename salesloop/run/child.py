@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import sys
 import time
 from collections.abc import Callable
@@ -65,7 +64,8 @@ def run_stage(task: Task, tell: Tell) -> Done:
     """Run a stage's notebook and draw its pages; what goes wrong is told, never raised."""
     begun, done = time.perf_counter(), Done()
     try:
-        _fresh(task)
+        os.chdir(Path(task.notebook).parent)  # as JupyterLab does
+        sys.path.insert(0, "")
         _execute(task, tell)
         tell("")
         _check(task)
@@ -87,16 +87,6 @@ def _peak_mb() -> float:
         return float("nan")
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / (1024**2 if sys.platform == "darwin" else 1024)
-
-
-def _fresh(task: Task) -> None:
-    """Give the process what a new kernel would have: its folder, its own randomness."""
-    import numpy as np
-
-    os.chdir(Path(task.notebook).parent)
-    sys.path.insert(0, "")
-    random.seed()
-    np.random.seed()  # noqa: NPY002 - the state that a fork would share
 
 
 def _execute(task: Task, tell: Tell) -> None:

@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import multiprocessing
 import os
+import random
 import signal
 import sys
 import threading
@@ -223,6 +224,8 @@ def _alone(wanted: dict[str, str]) -> None:
     from salesloop.run import preload
 
     sys.modules["__main__"] = preload.shell.user_module
+    random.seed()
+    preload.numpy.random.seed()  # else all forks would draw the same
 
 
 def _die_with_parent() -> None:

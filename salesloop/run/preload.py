@@ -15,10 +15,10 @@ import pkgutil
 import sys
 from pathlib import Path
 
-_HEAVY = ("scipy.stats", "scipy.optimize", "scipy.special", "sklearn.linear_model", "sklearn.isotonic",
-          "matplotlib.pyplot", "holidays", "pyarrow.parquet", "papermill", "nbclient", "nbformat", "jinja2", "nh3",
-          "markdown_it")  # fmt: skip
-_OWN = ("salesloop.metrics", "salesloop.plots", "salesloop.report", "salesloop.run")
+_LAZY = ("matplotlib.pyplot", "holidays", "pyarrow.parquet", "papermill", "nbformat", "jinja2", "nh3", "markdown_it")
+_OWN = ("salesloop.metrics", "salesloop.plots", "salesloop.report")
+_SINGLE = ("salesloop.results", "salesloop.loop", "salesloop.ledger", "salesloop.figures", "salesloop.run.child",
+           "salesloop.run.engine")  # fmt: skip
 _SAMPLE = "销售 sales ¥$€ 0123456789"
 
 
@@ -39,12 +39,12 @@ def _import_all() -> None:
     absent = sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # a second's work for one rare check
     try:
         importlib.import_module("pandas")
-        for name in _HEAVY:
+        for name in _LAZY:
             _try(name)
     finally:
         if absent is None:
             del sys.modules["rfc3987_syntax"]
-    for name in ("salesloop.results", "salesloop.loop", "salesloop.ledger", "salesloop.figures", *_modules()):
+    for name in (*_SINGLE, *_modules()):
         _try(name)
 
 
@@ -55,7 +55,7 @@ def _modules() -> list[str]:
         with contextlib.suppress(Exception):
             package = importlib.import_module(name)
             found += [one.name for one in pkgutil.walk_packages(package.__path__, name + ".", onerror=lambda _: None)]
-    return [name for name in found if name not in (__name__, "salesloop.report.picture")]
+    return [name for name in found if name != "salesloop.report.picture"]
 
 
 def _try(name: str) -> None:
@@ -99,6 +99,7 @@ def _threads() -> int:
 
 
 shell = _warm()
+numpy = sys.modules["numpy"]
 threads = _threads()
 if os.environ.get("SALESLOOP_WARM_PARENT"):
     atexit.register(os._exit, 0)  # nothing that was only imported needs an orderly end
