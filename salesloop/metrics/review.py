@@ -181,7 +181,7 @@ def month_factors(deals: pd.DataFrame, month: pd.Period) -> dict[str, float]:
         lost in the month, ``conversion`` won of those, ``size`` mean won amount. Their product is the bookings.
     """
     first, last = pd.Timestamp(periods.start(month)), pd.Timestamp(periods.start(month + 1))
-    closed = deals["closed_on"].fillna(pd.Timestamp.max)
+    closed = deals["closed_on"].fillna(pd.Timestamp("2200-01-01"))
     there = (deals["created_at"] < last) & (closed >= first) & (deals["status"] != "void")
     decided = there & (closed < last) & deals["status"].isin(["won", "lost"])
     won = decided & (deals["status"] == "won")
