@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from salesloop.params import UnitConfig
 from salesloop.schema import TABLES
 from salesloop.sources import frame as frames
-from salesloop.sources import guess, labels, moments, shape, values
+from salesloop.sources import guess, labels, shape, values
 from salesloop.sources.frame import Frame
 from salesloop.sources.landing import ORIGIN, REJECT_COLUMNS, FileReport
 from salesloop.sources.mapping import FileMapping
@@ -338,14 +338,19 @@ def _final(table: pa.Table, column: str, kind: pa.DataType) -> pa.ChunkedArray |
     return table.column(column).cast(kind)
 
 
+def local_days(made: Frame, column: str) -> pa.Array:
+    """Return the local days of a column of UTC times."""
+    zone = made.entry.zone or made.config.time_zone
+    utc = made.get(column).cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us", zone))
+    return pc.local_timestamp(utc).cast(pa.date32(), safe=False)
+
+
 def span(made: Frame) -> tuple[dt.date, dt.date] | None:
     """Return the first and last day of a frame's dated facts."""
     found = []
     for column in ("created_at", "closed_on", "at", "ordered_on", "paid_on", "date", "done_at", "said_at"):
         if made.has(column) and guess.type_of(made.table, column) in ("date", "time"):
-            ends = pc.min_max(made.get(column).cast(pa.timestamp("us"))).as_py()
-            found += [end.date() for end in (ends["min"], ends["max"]) if end is not None]
+            day = column in made.table.columns and made.table.columns[column].type == "date"
+            ends = pc.min_max(made.get(column) if day else local_days(made, column)).as_py()
+            found += [end for end in (ends["min"], ends["max"]) if end is not None]
     return (min(found), max(found)) if found else None
-
-
-MICRO = moments.DAY

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
 import yaml
 
 from salesloop.errors import SalesloopError, raise_all
@@ -19,7 +18,6 @@ from salesloop.sources.guess import Notes, Question
 from salesloop.sources.landing import FileReport
 from salesloop.sources.mapping import ASK, FileMapping, Mapping, asked, pattern
 from salesloop.sources.sheet import Sheet
-from salesloop.sources.spans import year_of
 
 _ACTIVITY_FILES = {"calls": "call", "call": "call", "events": "meeting", "meetings": "meeting", "tasks": "task", "visits": "visit",
                    "emails": "email", "demos": "demo", "通话": "call", "电话": "call", "拜访": "visit", "外勤": "visit",
@@ -143,7 +141,8 @@ def make(paths: Any, config: UnitConfig, known: Mapping | None = None, *, only: 
     found = [(sheet, entry, _match(sheet, entry, only)) for sheet, entry in sheets]
     made = Draft(known.model_copy(deep=True), aside=aside)
     source = _source([detect.profile(sheet, match) for sheet, _, match in found])
-    years, orders = _years(found), _orders(found)
+    asked_for_years = any("period" in match.rivals for _, _, match in found)
+    years, orders = _years(found) if asked_for_years else set(), _orders(found)
     for sheet, entry, match in found:
         _one(made, sheet, entry, match, config, source=source, years=years, orders=orders)
     return made
@@ -337,11 +336,3 @@ def _keep(made: Draft, sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
     shown = {label for column, label in entry.columns.items() if table and guess.type_of(table, column) not in ("id", "text")
              and not (column in table.columns and table.columns[column].pii)}  # fmt: skip
     made.samples[entry.file] = {label: sheet.samples(label) for label in shown if label in sheet.cells}
-
-
-def year_span(texts: list[str]) -> set[int]:
-    """Return the years that texts of periods name."""
-    return {year for text in texts if (year := year_of(text))}
-
-
-COUNT = pc.count

@@ -12,6 +12,7 @@ import yaml
 
 from salesloop.schema import TABLES
 
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _FILE = Path(__file__).parent / "mappings" / "labels.yml"
 _TRADITIONAL = str.maketrans(
     "機會戶額預計簽單結銷階狀態負責屬門間創後變輸丟來業務線跟進記錄訂單號產數報價標題類稱編貨幣範圍團隊區國歷轉換職務電話郵縮對競爭類別實際關係總應聯繫名際訊",
@@ -101,7 +102,7 @@ def unit_of(label: str) -> tuple[int, str | None, bool]:
 @cache
 def kinds() -> dict[str, Kind]:
     """Return all known kinds of files, read once."""
-    content = yaml.load(_FILE.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - texts only
+    content = yaml.load(_FILE.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - texts only
     return {name: _kind(name, entry) for name, entry in content.items()}
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from salesloop.schema import TABLES
 from salesloop.sources import detect, guess, values, words
 from salesloop.sources.frame import Frame
 from salesloop.sources.labels import key
@@ -353,6 +352,3 @@ def _period(word: str, year: str, start: int) -> str:
     month = int(word)
     first = int(year) if year else 0
     return f"{first + (1 if start > 1 and month < start else 0):04d}-{month:02d}"
-
-
-TABLE_NAMES = tuple(TABLES)

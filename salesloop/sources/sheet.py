@@ -48,6 +48,7 @@ class Sheet:
     hidden: bool = False
     since_1904: bool = False
     problem: str = ""
+    counted: dict[str, int] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -73,14 +74,16 @@ class Sheet:
 
     def filled(self, label: str) -> int:
         """Return how many cells of a column hold something."""
-        return len(self.rows) - int(pc.sum(values.is_empty(self.cells[label])).as_py() or 0)
+        if label not in self.counted:
+            self.counted[label] = len(self.rows) - int(pc.sum(values.is_empty(self.cells[label])).as_py() or 0)
+        return self.counted[label]
 
     def take(self, keep: np.ndarray) -> Sheet:
         """Return the sheet with only some of its rows."""
         where = pa.array(np.flatnonzero(keep))
         made = {label: cells.take(where) for label, cells in self.cells.items()}
         damaged = {label: mask[keep] for label, mask in self.damaged.items()}
-        return Sheet(**{**self.__dict__, "cells": made, "rows": self.rows[keep], "damaged": damaged})
+        return Sheet(**{**self.__dict__, "cells": made, "rows": self.rows[keep], "damaged": damaged, "counted": {}})
 
 
 def from_arrays(sheet: Sheet, labels: list[str], columns: list[pa.Array]) -> Sheet:

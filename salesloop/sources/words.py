@@ -11,6 +11,7 @@ import yaml
 
 from salesloop.sources.labels import simplified
 
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _FILE = Path(__file__).parent / "mappings" / "values.yml"
 _OF = {
     ("activities", "type"): "activity_type", ("activities", "status"): "activity_status", ("stages", "kind"): "status",
@@ -62,7 +63,7 @@ def _bare(text: str) -> str:
 
 @cache
 def _words() -> dict[str, dict[str, tuple[frozenset[str], tuple[str, ...]]]]:
-    content = yaml.load(_FILE.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - texts only
+    content = yaml.load(_FILE.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - texts only
     return {
         name: {word: (frozenset(map(_bare, lists["whole"])), tuple(map(_bare, lists["part"] or ())))
                for word, lists in entry.items()}
