@@ -9,7 +9,7 @@ import pandas as pd
 
 from salesloop.demo.arrivals import Columns
 from salesloop.demo.ids import where, zoho
-from salesloop.demo.process import KEPT
+from salesloop.demo.process import nudged
 from salesloop.demo.rng import choice, mix, poisson, uniform
 from salesloop.schema import ACTIVITY_TYPES
 
@@ -61,9 +61,7 @@ def _on_leads(now: View) -> Columns:
 def _on_actions(now: View) -> Columns:
     """Return the touch that an action on a named deal brings, where it reaches the deal."""
     nudges, deals, stays = now.company.nudges, now.crm.deals, now.crm.stays
-    rows = np.flatnonzero(np.isin(deals["key"], np.fromiter(nudges, dtype=np.uint64, count=len(nudges))))
-    rows = rows[uniform(deals["key"][rows], "reached") < KEPT]
-    span = np.array([nudges[int(key)] for key in deals["key"][rows]]).reshape(len(rows), 2)
+    rows, span = nudged(deals["key"], nudges) if nudges else (np.zeros(0, dtype=np.int64), np.zeros((0, 2)))
     key = mix(deals["key"][rows], "action touch")
     t = np.floor(span[:, 0] + uniform(key, "when") * 0.6 * (span[:, 1] - span[:, 0])) + uniform(key, "hour")
     last = np.zeros(len(deals["key"]))

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from salesloop.demo import arrivals, decisions, futures, world
+from salesloop.demo import arrivals, decisions, futures, levers
 from salesloop.demo.arrivals import Columns, join
 from salesloop.demo.options import Options
 from salesloop.demo.process import Flow, empty, run
-from salesloop.demo.world import BURN
+from salesloop.demo.world import BURN, month_keys
 
 
 class Company:
@@ -45,7 +45,7 @@ class Company:
         self, options: Options | None = None, *, decisions: Mapping[str, pd.DataFrame] | None = None, **changes: Any
     ):
         self.options = dataclasses.replace(options or Options(), **changes)
-        self.world = world.build(self.options)
+        self.world = levers.build(self.options)
         self.decisions: dict[str, pd.DataFrame] = {}
         self.nudges: dict[int, tuple[float, float]] = {}
         self.n_months = BURN + self.options.months
@@ -82,7 +82,7 @@ class Company:
         if plan:
             decisions.take(self, plan, since=float(self.world.starts[self._made]))
         months = np.arange(self._made, n_months)
-        keys = world.month_keys(self.options, n_months)[months][None]
+        keys = month_keys(self.options, n_months)[months][None]
         level = self.world.level(n_months)[months][None] + decisions.effort(self, months)
         found = arrivals.leads(self.world, months, keys, level)
         self._leads.append(found)
@@ -133,11 +133,9 @@ class Company:
         ``counterfactual(decisions={})`` was never told to do anything.
         """
         kept = changes.pop("decisions", self.decisions)
-        other = Company(self.options, **changes)
+        other = Company(self.options, decisions=kept, **changes)
         behind = self.n_months - other.n_months
-        if kept or behind > 0:
-            other = Company(other.options, decisions=kept, months=other.options.months + max(behind, 0))
-        return other
+        return other.advance(months=behind) if behind > 0 else other
 
     def tables(self, as_of: dt.date | None = None, *, known_until: dt.date | None = None) -> dict[str, pd.DataFrame]:
         """Return the canonical tables as `Book.from_tables` takes them.

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from salesloop.demo.ids import deal_keys
+from salesloop.demo import levers
+from salesloop.demo.ids import named
+from salesloop.demo.market import AMOUNT_PER_WIN, MONTHLY_WINS_PER_SCALE
 from salesloop.demo.rng import mix, uniform
-from salesloop.demo.world import LEVERS, rules_of_lever
+from salesloop.demo.world import Rule
 
 if TYPE_CHECKING:
     from salesloop.demo.company import Company
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 ACTION_DAYS = 30.0
 EFFORT, EFFORT_MOST = 0.10, 0.03
 CHANGE_MOST = 0.6
+SINCE = "_since"
+"""Kept with each decision: before which day it did not act, because it was not given yet."""
 
 
 def take(company: Company, plan: Mapping[str, pd.DataFrame], *, since: float) -> None:
@@ -36,11 +40,14 @@ def take(company: Company, plan: Mapping[str, pd.DataFrame], *, since: float) ->
         if rows is None or not len(rows):
             continue
         new = _unseen(company.decisions.get(name), rows)
+        before = new[SINCE].to_numpy(dtype=float) if SINCE in new else np.zeros(len(new))
+        new = new.assign(**{SINCE: np.maximum(before, since)})
+        told = new.to_dict("records")
         if name == "interventions":
-            company.world.add([rule for row in new.to_dict("records") for rule in _lever(company, row, since)])
+            company.world.add([rule for row in told for rule in _lever(company, row, row[SINCE])])
         elif name == "actions":
-            for row in new.to_dict("records"):
-                _action(company, row, since)
+            for row in told:
+                _action(company, row, row[SINCE])
         if len(new):
             company.decisions[name] = pd.concat([company.decisions.get(name), new], ignore_index=True)
 
@@ -72,33 +79,29 @@ def truth_of_lever(company: Company, ident: str) -> float:
     return float(np.round(0.1 + 1.1 * u[0], 2))
 
 
-def _lever(company: Company, row: dict, since: float) -> list:
+def _lever(company: Company, row: dict, since: float) -> list[Rule]:
     planted = {found.id for found in company.options.interventions}
     start, approved = as_day(row.get("start")), as_day(row.get("approved"))
     if row.get("id") in planted or start is None:
         return []
     world, end = company.world, as_day(row.get("end"))
-    begin, lever = max(world.day(start), since), str(row.get("lever") or "")
-    if approved is not None:
-        begin = max(begin, world.day(approved) + 1)
+    begin = max(world.day(start), since, world.day(approved) + 1 if approved else -np.inf)
+    lever, ident = str(row.get("lever") or ""), str(row.get("id"))
     kind, value = str(row.get("applies_to_kind") or ""), str(row.get("applies_to") or "")
     change = number(row.get("change"))
     if not np.isfinite(change):
-        change = _share(company, number(row.get("expected_effect")), begin, world.day(end) + 1 if end else begin + 90.0)
-    truth = truth_of_lever(company, str(row.get("id")))
-    factor = 1.0 + truth * float(np.clip(change, -CHANGE_MOST, CHANGE_MOST))
-    known = lever if lever in LEVERS else "conversion"
-    return rules_of_lever(world, known, kind, value, begin, np.inf, factor, str(row.get("id")))
+        days = max((world.day(end) + 1 if end else begin + 90.0) - begin, 30.0)
+        change = _share(company, levers.scope_of(kind, value, world.people), number(row.get("expected_effect")), days)
+    factor = 1.0 + truth_of_lever(company, ident) * float(np.clip(change, -CHANGE_MOST, CHANGE_MOST))
+    return levers.rules_of_lever(world, lever, kind, value, begin, np.inf, factor, ident)
 
 
-def _share(company: Company, effect: float, begin: float, end: float) -> float:
-    """Return a promised effect in money as a share of what the company books in as many days."""
-    won = [(t, amount) for _, t, amount, _ in company._flow.won]
-    if not np.isfinite(effect) or not won:
+def _share(company: Company, scope: levers.Scope, effect: float, days: float) -> float:
+    """Return a promised effect in money as a share of what such a scope usually books in as many days."""
+    if not np.isfinite(effect):
         return 0.0
-    t, amount = np.concatenate([a for a, _ in won]), np.concatenate([b for _, b in won])
-    year = amount[(t >= begin - 365) & (t < begin)].sum()
-    return effect / max(year / 365.0 * max(end - begin, 30.0), 1.0)
+    usual = company.options.scale * MONTHLY_WINS_PER_SCALE * AMOUNT_PER_WIN * days / 30.4
+    return effect / (usual * levers.usual_share(scope, company.world.people))
 
 
 def _action(company: Company, row: dict, since: float) -> None:
@@ -108,8 +111,8 @@ def _action(company: Company, row: dict, since: float) -> None:
     due = as_day(row.get("due"))
     begin = max(world.day(created) + 1, since)
     end = max(world.day(due) + 1 if due else begin + ACTION_DAYS, begin + 7.0)
-    for key in deal_keys(company, str(row.get("deal_set") or "").split(";")):
-        company.nudges.setdefault(key, (begin, end))
+    for number_ in named(str(row.get("deal_set") or "").split(";")):
+        company.nudges.setdefault(number_, (begin, end))
 
 
 def effort(company: Company, months: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from salesloop.demo import arrivals, world
+from salesloop.demo import arrivals, levers
 from salesloop.demo.arrivals import Columns, join, pick
 from salesloop.demo.ids import zoho
 from salesloop.demo.market import LOST, VOID, WON
@@ -30,8 +30,8 @@ def changed_world(company: Company, t: float, changes: dict[str, Any]) -> World:
         return company.world
     import dataclasses
 
-    made = world.build(dataclasses.replace(company.options, **changes))
-    decided = company.world.rules[len(world.build(company.options).rules) :]
+    made = levers.build(dataclasses.replace(company.options, **changes))
+    decided = company.world.rules[len(levers.build(company.options).rules) :]
     old = [
         dataclasses.replace(rule, end=min(rule.end, t))
         for rule in company.world.rules[: len(company.world.rules) - len(decided)]

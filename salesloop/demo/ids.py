@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
 
 import numpy as np
 
 from salesloop.demo.rng import mix
-
-if TYPE_CHECKING:
-    from salesloop.demo.company import Company
 
 _ORG = 3_652_397_000_000_000_000
 
@@ -56,13 +53,24 @@ def where(held: np.ndarray, values: np.ndarray) -> np.ndarray:
     return made
 
 
-def deal_keys(company: Company, named: list[str]) -> list[int]:
-    """Return the keys of deals named by either CRM's id; what names no deal is passed over."""
-    wanted = {str(name).strip().removeprefix("zcrm_") for name in named}
-    wanted.discard("")
-    if not wanted:
-        return []
-    key = company._flow.deals["key"]
-    ours = zoho(key, "deal")
-    other = fxiaoke(ours)
-    return [int(k) for k, a, b in zip(key, ours, other, strict=True) if a in wanted or b in wanted]
+def numbers(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the two ids of deals say as whole numbers, by which actions name them."""
+    ours = (mix(key, "zoho", "deal") % np.uint64(900_000_000_000)) + np.uint64(_ORG + 40_000_000_000)
+    return ours, mix(ours, "fx one")
+
+
+def named(texts: list[str]) -> list[int]:
+    """Return the numbers of ids in either CRM's writing; what is no id is passed over.
+
+    Examples
+    --------
+    >>> named(["zcrm_3652397000412345678", "no id"])
+    [3652397000412345678]
+    """
+    found = []
+    for text in (text.strip().removeprefix("zcrm_") for text in texts):
+        if len(text) == 19 and text.isdigit():
+            found.append(int(text))
+        elif re.fullmatch(r"64[0-9a-f]{22}", text):
+            found.append(int(text[2:18], 16))
+    return found

@@ -65,3 +65,5 @@ CONVERTS = np.array([0.20, 0.17, 0.42, 0.33, 0.10, 0.21])
 """Share of leads of each source that become deals when answered within a day or so."""
 SEASON = np.array([0.95, 0.90, 1.10, 1.02, 1.00, 1.08, 0.94, 0.92, 1.08, 1.00, 1.05, 0.96])
 LEVEL_SD = 0.035
+MONTHLY_WINS_PER_SCALE, AMOUNT_PER_WIN = 0.50, 168_000.0
+"""About what a company books, by which people size their plans."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from salesloop import periods
 from salesloop.demo import calls, market
-from salesloop.demo.market import WON
+from salesloop.demo.market import AMOUNT_PER_WIN, MONTHLY_WINS_PER_SCALE, WON
 from salesloop.demo.people import MANAGERS
 from salesloop.demo.rng import mix, normal, uniform
 from salesloop.demo.world import BURN
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 STATED_GROWTH, STRETCH = 0.10, 1.15
 STEP = 10_000
-MONTHLY_WINS_PER_SCALE, AMOUNT_PER_WIN = 0.50, 168_000.0
 SEASON = np.array([7.2, 5.2, 8.6, 8.1, 7.8, 9.3, 8.4, 8.2, 9.5, 8.0, 9.2, 10.5])
 SEASON_SHARE = SEASON / SEASON.sum()
 

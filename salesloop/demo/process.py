@@ -152,14 +152,20 @@ def windows(
         begin, end = aim - CLOSE_WINDOW, aim + CLOSE_WINDOW
         on = np.where(np.isfinite(aim), CLOSE_BOOST, 1.0)
     if nudges:
-        keys = np.fromiter(nudges, dtype=np.uint64)
-        keys.sort()
         own = deals["key"][live["deal"]]
-        place = np.minimum(np.searchsorted(keys, own), len(keys) - 1)
-        for row in np.flatnonzero((keys[place] == own) & (uniform(own, "reached") < KEPT)):
-            begin[row], end[row] = nudges[int(own[row])]
-            on[row], lost[row] = NUDGE, NUDGE_LOST
+        row, span = nudged(own, nudges)
+        begin[row], end[row] = span[:, 0], span[:, 1]
+        on[row], lost[row] = NUDGE, NUDGE_LOST
     return begin, end, on, lost
+
+
+def nudged(key: np.ndarray, nudges: dict[int, tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return which deals an action reaches, and between which days; about a quarter is never reached."""
+    wanted = np.fromiter(nudges, dtype=np.uint64, count=len(nudges))
+    ours, other = numbers(key)
+    row = np.flatnonzero((np.isin(ours, wanted) | np.isin(other, wanted)) & (uniform(key, "reached") < KEPT))
+    span = [nudges[int(a)] if int(a) in nudges else nudges[int(b)] for a, b in zip(ours[row], other[row], strict=True)]
+    return row, np.array(span, dtype=float).reshape(len(row), 2)
 
 
 def leave(

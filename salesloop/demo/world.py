@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from dataclasses import dataclass, field
 
@@ -9,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from salesloop.demo import calendar
-from salesloop.demo.market import DIMENSIONS, LEVEL_SD, SEASON
-from salesloop.demo.options import Bottleneck, Options, Planted
+from salesloop.demo.market import LEVEL_SD, SEASON
+from salesloop.demo.options import Options
 from salesloop.demo.people import People, people_of
 from salesloop.demo.rng import mix, normal
 
@@ -85,8 +86,6 @@ class World:
     @property
     def options_of_people(self) -> Options:
         """The options without what people do not depend on, so that companies that differ in it share them."""
-        import dataclasses
-
         return dataclasses.replace(self.options, bottlenecks=(), interventions=(), movement=(), feedback=True)
 
     def day(self, date: dt.date) -> float:
@@ -160,83 +159,6 @@ class World:
         """Return the true past's log level of arrivals by month, 0 before season and growth in the CRM's first month."""
         walk = np.cumsum(self.steps(month_keys(self.options, n_months)))
         return walk - walk[min(BURN, n_months - 1)] + self.trend(np.arange(n_months))
-
-
-def code(dimension: str, value: str, people: People) -> int:
-    """Return the code of a value of a dimension, -1 where there is no such value."""
-    words = {**DIMENSIONS, "team": people.teams, "rep": people.names}
-    return words[dimension].index(value) if dimension in words and value in words[dimension] else -1
-
-
-def where(kind: str, value: str, people: People) -> tuple[tuple[str, int], ...]:
-    """Return a rule's condition from a plan row's kind and value; ``company`` or nothing means all."""
-    known = {"source": "lead_source", "channel": "sales_channel"}
-    kind = known.get(str(kind or "").strip(), str(kind or "").strip())
-    if kind in ("", "company", "all", "None", "nan", "scope") and str(value or "company") in (
-        "company",
-        "all",
-        "None",
-        "nan",
-        "",
-    ):
-        return ()
-    return ((kind, code(kind, str(value), people)),)
-
-
-def rules_of_bottleneck(world: World, bottleneck: Bottleneck, number: int) -> list[Rule]:
-    """Return the rules that a planted bottleneck stands for."""
-    scope = (
-        ("stage", code("stage", bottleneck.stage, world.people)),
-        *where(bottleneck.kind, bottleneck.value, world.people),
-    )
-    begin = float(world.starts[world.month_no(bottleneck.start)])
-    end = float(world.starts[world.month_no(bottleneck.end) + 1]) if bottleneck.end else np.inf
-    name = f"bottleneck {number}"
-    made = [
-        Rule("advance", scope, begin, end, bottleneck.speed, name),
-        Rule("lost", scope, begin, end, bottleneck.loss, name),
-    ]
-    return [rule for rule in made if rule.factor != 1.0]
-
-
-LEVERS = {
-    "conversion": (("advance", 0.3), ("lost", -0.7)), "cycle": (("advance", 1.0), ("lost", 1.0)), "volume": (("volume", 1.0),),
-    "size": (("size", 1.0),), "price": (("price", 1.0),), "response": (("response", 1.0),),
-    "capacity": (("volume", 0.6), ("advance", 0.4), ("lost", 0.4)), "focus": (("volume", 1.0),), "channel": (("volume", 1.0),),
-}  # fmt: skip
-"""What each lever moves, and by which power of its factor; conversion moves the odds of going on against being lost."""
-
-
-def rules_of_lever(
-    world: World, lever: str, kind: str, value: str, start: float, end: float, factor: float, name: str,
-) -> list[Rule]:  # fmt: skip
-    """Return the rules that a lever stands for from `start` on."""
-    scope = where(kind, value, world.people)
-    return [
-        Rule(cause, scope, start, end, factor**power, name) for cause, power in LEVERS.get(lever, LEVERS["conversion"])
-    ]
-
-
-def rules_of_planted(world: World, planted: Planted) -> list[Rule]:
-    """Return the rules of a change planted by the options."""
-    begin = world.day(dt.date.fromisoformat(planted.start))
-    end = world.day(dt.date.fromisoformat(planted.end)) + 1 if planted.end else np.inf
-    return rules_of_lever(world, planted.lever, planted.kind, planted.value, begin, end, planted.factor, planted.id)
-
-
-def build(options: Options) -> World:
-    """Return the world of a company with what its options plant.
-
-    Examples
-    --------
-    >>> build(Options(months=3)).origin
-    datetime.date(2023, 3, 1)
-    """
-    world = World(options)
-    rules = [rule for i, found in enumerate(options.bottlenecks) for rule in rules_of_bottleneck(world, found, i + 1)]
-    rules += [rule for found in options.interventions for rule in rules_of_planted(world, found)]
-    world.add(rules)
-    return world
 
 
 def month_keys(options: Options, n_months: int) -> np.ndarray:
