@@ -56,7 +56,7 @@ def picked(table: str, where: str, order: str) -> str:
     Only keys and stamps are sorted; the rows are then fetched by their place.
     """
     return f"""
-        SELECT v.* FROM {versions(table)} v SEMI JOIN (
+        SELECT v.*, v.rowid AS _place FROM {versions(table)} v SEMI JOIN (
             SELECT rowid AS place FROM {versions(table)} WHERE {where}
             QUALIFY row_number() OVER (PARTITION BY _row_key ORDER BY {order}) = 1) p ON v.rowid = p.place"""
 

@@ -145,7 +145,7 @@ class _Import:
             self._insert(name, cut_off)
         if name == "opportunities":
             self._totals()
-        digest = self._row(f"SELECT count(*), bit_xor(content), sum(content % 1000000007), max(own) FROM new_{name}")
+        digest = self._row(f"SELECT count(*), bit_xor(content), max(own) FROM new_{name}")
         return [name, *map(str, digest)]
 
     def _turned_away(self, name: str) -> int:
@@ -160,7 +160,7 @@ class _Import:
         target = ", ".join([column_list(name), *(f'"_{column}"' for column in own)])
         self.sql.execute(f"""
             INSERT INTO {versions(name)} ({target}) SELECT {column_list(name)}, {", ".join(own.values())}
-            FROM ({self._dated(name, cut_off)}) ORDER BY row_key, state_at""")
+            FROM ({self._dated(name, cut_off)})""")
 
     def _dated(self, name: str, cut_off: dt.date | None) -> str:
         """Return SQL for the new versions with when they, and their closings, count as known."""
@@ -210,7 +210,9 @@ class _Import:
                    "_first_seen": "false", "_content": "0"}  # fmt: skip
         replaced = ", ".join(f"{value} AS {column}" for column, value in changes.items())
         if n:
-            self.sql.execute(f"INSERT INTO {versions(name)} BY NAME SELECT * REPLACE ({replaced}) FROM ({gone})")
+            self.sql.execute(
+                f"INSERT INTO {versions(name)} BY NAME SELECT * EXCLUDE (_place) REPLACE ({replaced}) FROM ({gone})"
+            )
         return n
 
     def _totals(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import duckdb
 
 from salesloop.schema import TABLES
-from salesloop.store.base import columns, day_of, literal, moment, picked, quoted
+from salesloop.store.base import columns, day_of, literal, moment, picked, versions
 
 EVENTS = {
     "stage_events": "at", "leads": "created_at", "orders": "ordered_on", "order_lines": "ordered_on",
@@ -112,13 +112,17 @@ def deals(view: View, wanted: list[str] | None = None) -> str:
     one that was seen only later; ``known_by`` (version, event, dates); ``fate`` kept, or ahead_won and ahead_lost (a
     closing dated beyond the data).
     """
-    names = wanted or columns("opportunities")
+    undone = {name: sql.format(end=view.end_sql) for name, sql in _FROM_EVENTS.items()}
+    chosen = ", ".join(
+        f'CASE WHEN how = \'undo\' THEN {undone[name]} ELSE s."{name}" END AS "{name}"'
+        if name in undone
+        else f's."{name}"'
+        for name in wanted or columns("opportunities")
+    )
     return _DEALS.format(
-        last=known("opportunities", view), at_end=_at_end(view), end=view.end_sql, until=view.until_sql,
-        day=literal(view.end), cut_off=literal(view.cut_off),
+        table=versions("opportunities"), last=known("opportunities", view), at_end=_at_end(view), end=view.end_sql,
+        until=view.until_sql, day=literal(view.end), cut_off=literal(view.cut_off), chosen=chosen,
         closed_day=f"coalesce(closed_on, {day_of('_closed_known_at', view.zone)})",
-        undone=", ".join(_FROM_EVENTS.get(name, f's."{name}"') + f' AS "{name}"' for name in names).format(end=view.end_sql),
-        canonical=quoted(*names),
     )  # fmt: skip
 
 
@@ -157,29 +161,25 @@ def events(connection: duckdb.DuckDBPyConnection, view: View) -> None:
 
 
 _DEALS = """
-    WITH last AS (SELECT *, {closed_day} AS closed_day FROM ({last}) WHERE NOT _deleted),
+    WITH last AS (
+        SELECT *, {closed_day} AS closed_day FROM ({last}) WHERE NOT _deleted),
     at_end AS (
         SELECT *, {closed_day} AS closed_day FROM ({at_end})),
     judged AS (
-        SELECT l._row_key AS row_key, l.status AS last_status, l.closed_day AS last_closed,
-               l.status <> 'open' AND l.closed_day <= {day} AND l._closed_known_at < {until} AS done,
-               NOT a._deleted AND a.status <> 'open' AND a.closed_day <= {day} AND a._closed_known_at < {until} AS was_done,
-               NOT a._deleted AND a.status = 'open' AS was_open, l.created_at AS born, i.cut_off AS brought
+        SELECT l._row_key AS row_key, l._place AS last_place, a._place AS end_place, l.status AS last_status,
+               l.closed_day AS last_closed, l.created_at AS born, i.cut_off AS brought,
+               coalesce(l.status <> 'open' AND l.closed_day <= {day} AND l._closed_known_at < {until}, false) AS done,
+               coalesce(NOT a._deleted AND a.status <> 'open' AND a.closed_day <= {day} AND a._closed_known_at < {until},
+                        false) AS was_done,
+               coalesce(NOT a._deleted AND a.status = 'open', false) AS was_open
         FROM last l LEFT JOIN at_end a USING (_row_key) LEFT JOIN imports i ON i.import_id = l._import_id),
     chosen AS (
-        SELECT *, CASE WHEN done THEN 'last' WHEN was_done OR was_open THEN 'end' ELSE 'undo' END AS how,
-               CASE WHEN NOT coalesce(done, false) AND NOT coalesce(was_done, false) AND last_status IN ('won', 'lost')
+        SELECT row_key, CASE WHEN done THEN 'last' WHEN was_done OR was_open THEN 'end' ELSE 'undo' END AS how,
+               CASE WHEN NOT done AND (was_done OR was_open) THEN end_place ELSE last_place END AS place,
+               CASE WHEN NOT done AND NOT was_done AND last_status IN ('won', 'lost')
                          AND last_closed > greatest({cut_off}, brought) THEN 'ahead_' || last_status ELSE 'kept' END AS fate
-        FROM judged WHERE done OR was_done OR born IS NULL OR born < {end}),
-    rows AS (
-        SELECT {canonical}, c.row_key, c.fate, false AS hindsight, 'version' AS known_by
-        FROM chosen c JOIN last l ON c.row_key = l._row_key WHERE how = 'last'
-        UNION ALL BY NAME
-        SELECT {canonical}, c.row_key, c.fate, false AS hindsight, 'version' AS known_by
-        FROM chosen c JOIN at_end a ON c.row_key = a._row_key WHERE how = 'end'
-        UNION ALL BY NAME
-        SELECT {undone}, c.row_key, c.fate, e.stage IS NULL OR e.amount IS NULL AS hindsight,
-               CASE WHEN e.stage IS NULL THEN 'dates' ELSE 'event' END AS known_by
-        FROM chosen c JOIN last s ON c.row_key = s._row_key LEFT JOIN told e ON e.deal = s.opportunity_id
-        WHERE how = 'undo')
-    SELECT * FROM rows"""
+        FROM judged WHERE done OR was_done OR born IS NULL OR born < {end})
+    SELECT {chosen}, c.row_key, c.fate, how = 'undo' AND (e.stage IS NULL OR e.amount IS NULL) AS hindsight,
+           CASE WHEN how <> 'undo' THEN 'version' WHEN e.stage IS NULL THEN 'dates' ELSE 'event' END AS known_by
+    FROM {table} s JOIN chosen c ON s.rowid = c.place
+    LEFT JOIN told e ON how = 'undo' AND e.deal = s.opportunity_id"""
