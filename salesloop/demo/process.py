@@ -12,6 +12,7 @@ import numpy as np
 
 from salesloop.demo import market
 from salesloop.demo.arrivals import Columns, children, join, pick, rounded, teams
+from salesloop.demo.ids import numbers
 from salesloop.demo.market import LOST, VOID, WON
 from salesloop.demo.rng import normal, uniform
 from salesloop.demo.world import World
