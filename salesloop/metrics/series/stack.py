@@ -1,0 +1,156 @@
+"""A gradient-boosted correction of the pool's average, learned from rolling origins of the panel's own series.
+
+What it sees of a series is relative to its level and to the average's forecast, so that large and small series teach
+each other (Montero-Manso and Hyndman 2021 on global models). It enters only where many series can teach it and only
+where it beats the average on series it has not seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from salesloop.metrics.series import pool, season
+
+LEAST_SERIES = 30
+_ORIGINS, _LEAST_KNOWN, _FOLDS, _SEEDS = 28, 8, 3, 3
+_MOST_ROWS = 260_000
+_TREES: dict[str, Any] = {
+    "loss": "absolute_error", "max_iter": 60, "learning_rate": 0.08, "max_leaf_nodes": 15, "max_features": 0.5,
+    "l2_regularization": 1.0, "early_stopping": False,
+}  # fmt: skip
+_LEVELS = (1, 2, 3, 6)
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Rolling origins of a panel as rows: features, target, and which series, end and lead they are."""
+
+    features: np.ndarray
+    target: np.ndarray
+    series: np.ndarray
+    end: np.ndarray
+    lead: np.ndarray
+    average: np.ndarray
+    scale: np.ndarray
+
+    @property
+    def actual(self) -> np.ndarray:
+        """What came."""
+        return self.average + self.target * self.scale
+
+
+def origins(values: np.ndarray, horizon: int, period: int = 12, most: int = _ORIGINS) -> Origins:
+    """Return rows of rolling origins: every series, from every earlier end, at every lead whose actual is known."""
+    n, parts = values.shape[1], []
+    for end in range(n - 1, max(n - 1 - most, _LEAST_KNOWN - 1), -1):
+        live = np.flatnonzero(np.isfinite(values[:, :end]).sum(axis=1) >= _LEAST_KNOWN)
+        live = live[np.isfinite(values[live, end - 1])]
+        if len(live):
+            parts.append(_rows(values, live, end, horizon, period))
+    joined = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [np.zeros(0)] * 7
+    return Origins(*joined)
+
+
+def _rows(values: np.ndarray, live: np.ndarray, end: int, horizon: int, period: int) -> tuple[np.ndarray, ...]:
+    known = values[live, :end]
+    told = pool.entrants(known, horizon, period=period)
+    seen, scale = features(known, told, period)
+    width = min(horizon, values.shape[1] - end)
+    came = np.full((len(live), horizon), np.nan)
+    came[:, :width] = values[live, end : end + width]
+    target = (came - told["average"]) / scale[:, None]
+    row, lead = np.nonzero(np.isfinite(target))
+    ends = np.full(len(row), end)
+    return seen[row, lead], target[row, lead], live[row], ends, lead + 1, told["average"][row, lead], scale[row]
+
+
+def features(known: np.ndarray, told: dict[str, np.ndarray], period: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the stack sees, series x lead x features, and each series' level by which it is scaled."""
+    count, n = known.shape
+    made = season.factors(known, period)
+    flat = known / season.along(made, n)
+    scale = np.maximum(_mean(np.abs(known[:, -period:])), 1e-9)
+    fixed, levels = _of_series(flat, made, scale, period), [_mean(flat[:, -k:]) for k in (*_LEVELS, period)]
+    average, horizon = told["average"], told["average"].shape[1]
+    coming, blocks = season.ahead(made, horizon), []
+    for lead in range(horizon):
+        base = average[:, lead]
+        moving = [told[name][:, lead] for name in pool.AVERAGED] + [level * coming[:, lead] for level in levels]
+        moving += [_column(known, n - back * period + lead % period) for back in (1, 2, 3)]
+        beside = np.stack([_column(known, n - period + lead % period + side) for side in (-1, 1)])
+        moving.append(_mean(beside.T))
+        relative = [(part - base) / scale for part in moving]
+        blocks.append(np.column_stack([*fixed, *relative, coming[:, lead], np.full(count, lead + 1.0), base / scale]))
+    return np.stack(blocks, axis=1), scale
+
+
+def _of_series(flat: np.ndarray, made: np.ndarray, scale: np.ndarray, period: int) -> list[np.ndarray]:
+    """Return what does not depend on the lead: length, noise, season, persistence, growth."""
+    step = np.diff(flat[:, -2 * period :], axis=1)
+    step = np.where(np.isfinite(step), step, 0.0)
+    years = [_mean(flat[:, max(flat.shape[1] - (k + 1) * period, 0) : flat.shape[1] - k * period]) for k in range(3)]
+    recent = flat[:, -period:]
+    spread = np.sqrt(_mean((recent - _mean(recent)[:, None]) ** 2))
+    return [
+        np.log(np.isfinite(flat).sum(axis=1)), spread / scale, _mean(np.abs(step)) / scale, made.std(axis=1),
+        (step[:, 1:] * step[:, :-1]).sum(axis=1) / np.maximum((step**2).sum(axis=1), 1e-9),
+        (_mean(flat[:, -3:]) - years[0]) / scale, (years[0] - years[1]) / scale, (years[1] - years[2]) / scale,
+    ]  # fmt: skip
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Return row means over what is known; NaN where nothing is."""
+    known = np.isfinite(values)
+    n = known.sum(axis=1)
+    return np.where(n > 0, np.where(known, values, 0.0).sum(axis=1) / np.maximum(n, 1), np.nan)
+
+
+def _column(values: np.ndarray, at: int) -> np.ndarray:
+    return values[:, at] if 0 <= at < values.shape[1] else np.full(len(values), np.nan)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A fitted stack."""
+
+    models: list[Any]
+    kept: np.ndarray
+
+    def predict(self, seen: np.ndarray) -> np.ndarray:
+        """Return the correction in units of each series' level, for rows of features."""
+        return np.mean([model.predict(seen[:, self.kept]) for model in self.models], axis=0)
+
+
+def fit(rows: Origins, chosen: np.ndarray, seeds: int = _SEEDS) -> Stack:
+    """Fit the stack to some of the rows; constant features are left out."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    seen, target = rows.features[chosen], rows.target[chosen]
+    if len(target) > _MOST_ROWS:
+        take = np.linspace(0, len(target) - 1, _MOST_ROWS).astype(int)
+        seen, target = seen[take], target[take]
+    kept = np.flatnonzero([_varies(column) for column in seen.T])
+    leaf = int(np.clip(len(target) // 1000, 20, 200))
+    models = [
+        HistGradientBoostingRegressor(random_state=seed, min_samples_leaf=leaf, **_TREES).fit(seen[:, kept], target)
+        for seed in range(seeds)
+    ]
+    return Stack(models, kept)
+
+
+def _varies(column: np.ndarray) -> bool:
+    known = column[np.isfinite(column)]
+    return len(known) > 1 and bool((known != known[0]).any())
+
+
+def unseen(rows: Origins) -> np.ndarray:
+    """Return the stack's forecasts of rows by models that have not seen the row's series (three folds of series)."""
+    told = np.zeros(len(rows.target))
+    for fold in range(_FOLDS):
+        out = rows.series % _FOLDS == fold
+        if out.any() and not out.all():
+            told[out] = fit(rows, ~out, seeds=1).predict(rows.features[out])
+    return np.maximum(rows.average + told * rows.scale, 0.0)
