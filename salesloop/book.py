@@ -84,7 +84,7 @@ class Book:
         Parameters
         ----------
         name : str
-            A canonical table, or ``adjustments``.
+            A canonical table, ``adjustments`` or ``opportunity_versions``.
         columns : iterable of str, optional
             Only these columns.
         """
@@ -92,7 +92,7 @@ class Book:
         return frame[list(columns)].copy() if columns is not None else frame.copy()
 
     def _read(self, name: str) -> pd.DataFrame:
-        if name != "adjustments":
+        if name not in ("adjustments", "opportunity_versions"):
             table(name)
         if self._folder is not None and name not in self._tables:
             file = self._folder / f"{name}.parquet"

@@ -100,8 +100,6 @@ def _notes(connection: duckdb.DuckDBPyConnection, config: UnitConfig, view: View
     told = log.told(connection, log.used(connection, view))
     unrated = _without_rate(connection)
     broken = rules.check(connection, "deals_kept", config.time_zone)
-    if unrated:
-        broken["currency_without_rate"] = {"n": sum(row["n"] for row in unrated), "severity": "quarantine"}
     tie = tieout.lines(connection, view, tieout.tie_import(connection, view))
     _agree(connection, tie)
     n_late, n_open = one(

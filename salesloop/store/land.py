@@ -125,6 +125,7 @@ class _Import:
                 self.unit, 0, self.export.as_of, self._told(), ["nothing new: repeats an earlier import"]
             )
         self._rejects()
+        self._unrated()
         self._log(digest, reach)
         return ImportSummary(self.unit, self.number, self.export.as_of, self._told(), self.notes)
 
@@ -239,6 +240,23 @@ class _Import:
                 INSERT INTO rejects SELECT {self.number}, source_file, source_row, '{name}', 'duplicate_key', 'quarantine',
                 '{TABLES[name].key[0]}', 'a key that another row of the import has', to_json(struct_pack({told}))
                 FROM ({rows(name, self.landing)}) WHERE fate = 'duplicate'""")
+
+    def _unrated(self) -> None:
+        """Name the deals whose currency has no rate yet: they are stored, and stay out of every period until it has."""
+        if "opportunities" not in self.counts or "currency" not in self.landing.tables["opportunities"].column_names:
+            return
+        named = {self.config.currency, *(code.upper().replace("'", "") for year in self.config.plan_rates.values() for code in year)}
+        with_rate = f"SELECT upper(currency) FROM {versions('fx_rates')} WHERE currency IS NOT NULL"
+        found = f"""SELECT source_file, source_row, opportunity_id FROM ({rows("opportunities", self.landing)})
+            WHERE fate IN ('new', 'changed') AND upper(currency) NOT IN ({", ".join(f"'{code}'" for code in sorted(named))})
+            AND upper(currency) NOT IN ({with_rate})"""
+        (n,) = self._row(f"SELECT count(*) FROM ({found})")
+        if n:
+            self.sql.execute(f"""
+                INSERT INTO rejects SELECT {self.number}, source_file, source_row, 'opportunities', 'currency_without_rate',
+                'quarantine', 'currency', 'a currency with no rate in unit.yml or fx_rates',
+                to_json({{'opportunity_id': opportunity_id}}) FROM ({found})""")
+            self.notes.append(f"opportunities: {n} rows are in a currency without a rate; they count once it has one")
 
     def _log(self, digest: str, reach: tuple[dt.date | None, dt.date | None]) -> None:
         undated = self._undated()

@@ -26,7 +26,7 @@ def rates(connection: duckdb.DuckDBPyConnection, view: View, config: UnitConfig)
     """
     connection.execute("CREATE OR REPLACE TEMP TABLE stated (currency VARCHAR, month DATE, rate DECIMAL(18,8))")
     planned = [
-        (currency, periods.start(month), str(rate)) for year, named in sorted(config.plan_rates.items())
+        (currency.upper(), periods.start(month), str(rate)) for year, named in sorted(config.plan_rates.items())
         for currency, rate in sorted(named.items()) for month in _fiscal_months(year, config.fiscal_year_start)
     ]  # fmt: skip
     if planned:
