@@ -124,6 +124,7 @@ def close(unit: str, period: pd.Period | str, folder: Path, *, when: str) -> int
     changes = brief.table("proposal").to_dict("records") if brief else []
     changes = [{**row, **{key: json.loads(row[key]) for key in ("old", "new", "values")}} for row in changes]
     _keep_proposal(unit, str(period), changes)
+    changes = read_yaml(proposal_file(unit, period))["changes"]
     lines = [
         *_grade_lines(folder, str(period)),
         *_forecast_lines(unit, folder, str(period)),
@@ -189,13 +190,19 @@ def approve(unit: str, period: pd.Period | str, *, by: str, only: Iterable[str] 
 
 
 def _approve_technical(unit: str, period: str, rows: list[dict], by: str, when: str) -> None:
+    """Write technical values for the next period; one that a person set by hand stays.
+
+    What a person wrote into the next period's own file wins over any approval; what they wrote into an earlier one holds
+    until a person, not the loop by itself, approves another.
+    """
     following = periods.parse_period(period) + 1
     now = load_period(unit, following)
     values = {name: _by_hand(found) for name, found in now.values.items()}
     own = params.period_file(unit, following).is_file()
+    alone = by in (AUTOMATIC, SIMULATION)
     for row in rows:
         held = values.get(row["parameter"])
-        if own and held is not None and held.by_hand:
+        if held is not None and held.by_hand and (own or alone):
             continue
         if held is not None and own and held.approved_by and held.value == row["new"]:
             continue
@@ -219,7 +226,10 @@ def _approve_rows(unit: str, name: str, rows: list[dict], when: str) -> None:
     table, file = TABLES[name], paths.plan(unit) / f"{name}.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
     columns = list(table.columns)
-    known = list(csv.DictReader(file.open(encoding="utf-8-sig"))) if file.is_file() else []
+    known: list[dict[str, Any]] = []
+    if file.is_file():
+        with file.open(encoding="utf-8-sig", newline="") as held:
+            known = list(csv.DictReader(held))
     extra = [column for column in (known[0] if known else {}) if column not in columns]
     dated = {"valid_from": when, "created": when}
     new = [{column: row["new"].get(column, dated.get(column)) for column in columns} for row in rows]
@@ -293,11 +303,13 @@ def _promise(unit: str, period: str, change: dict) -> dict | None:
     if change["kind"] == "target":
         return _target_line(unit, period, row)
     if change["kind"] == "action":
-        return _line("action", period, id=change["id"], due=str(row["due"])[:7], scope=row.get("owner") or "company",
+        due = str(row["due"])[:7] if row.get("due") else str(periods.parse_period(period) + 1)
+        return _line("action", period, id=change["id"], due=due, scope=row.get("owner") or "company",
                      measure=row.get("expected_move") or "moved", value=float(change["n"]), uom="deals",
                      evidence=change["evidence"])  # fmt: skip
     values = change["values"]
-    return _line("whatif", period, id=change["id"], due=str(row["end"])[:7], scope=f"{row['lever']}:{row['applies_to']}",
+    due = str(row["end"])[:7] if row.get("end") else str(periods.parse_period(period) + 3)
+    return _line("whatif", period, id=change["id"], due=due, scope=f"{row['lever']}:{row['applies_to']}",
                  measure="bookings", value=_cent(values["effect"]), low=_cent(values["low"]), high=_cent(values["high"]),
                  confidence=0.8, uom=load_unit(unit).currency, evidence=change["evidence"])  # fmt: skip
 

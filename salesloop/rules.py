@@ -202,7 +202,7 @@ def largest_remainder(parts: pd.Series, whole: float, unit: float = 1.0) -> pd.S
 
 def next_targets(
     bookings: pd.DataFrame, targets: pd.DataFrame, *, period: pd.Period, growth: float, locked: list[pd.Period],
-    fiscal_start: int = 1, unit: float = 1000.0,
+    fiscal_start: int = 1, unit: float | None = None,
 ) -> list[Change]:  # fmt: skip
     """Propose the bookings targets of the next quarter that is not locked, for the company and each team.
 
@@ -211,15 +211,15 @@ def next_targets(
     bookings : DataFrame
         ``level, name, period, value`` by month up to `period`, company and team.
     targets : DataFrame
-        The plan's monthly base targets of bookings: ``period, level, name, amount``.
+        The plan's monthly base targets of bookings, the last said last: ``period, level, name, amount``.
     period : Period
         The month just evaluated.
     growth : float
         The growth stated in unit.yml; it stands outside the cap.
     locked : list of Period
         Months whose targets may not move.
-    unit : float
-        Targets are rounded to multiples of it.
+    unit : float, optional
+        Targets are rounded to multiples of it; by default three digits of a month's, at most 1,000.
     """
     history = bookings[(bookings["level"] == "company")].set_index("period")["value"].sort_index()
     if len(history) < TARGET_MONTHS:
@@ -231,17 +231,18 @@ def next_targets(
     if previous <= 0 or last_year.sum() <= 0:
         return []
     level = annual_level(previous, last_year.sum(), growth)
+    unit = unit or min(1000.0, 10.0 ** (math.floor(math.log10(level / 12)) - 2))
     shares = seasonal_shares(history)
     values = {"actual": last_year.sum(), "previous": previous, "growth": growth, "period": str(quarter[0])}
     made = []
     for month in quarter:
-        whole = round(level * shares[month.month] / unit) * unit
+        whole = round(round(level * shares[month.month] / unit) * unit, 2)
         made += [_target(month, "company", None, whole, targets, values, len(history))]
         teams = bookings[(bookings["level"] == "team") & (bookings["period"] > period - TARGET_MONTHS)]
         parts = teams.groupby("name")["value"].sum().sort_index()
         if len(parts) > 1:
             for name, amount in largest_remainder(parts, whole, unit).items():
-                made.append(_target(month, "team", name, float(amount), targets, values, len(history)))
+                made.append(_target(month, "team", name, round(float(amount), 2), targets, values, len(history)))
     return [change for change in made if change.old != change.new["amount"]]
 
 
@@ -253,7 +254,9 @@ def _first_free_quarter(period: pd.Period, locked: list[pd.Period], fiscal_start
 
 
 def _stated(targets: pd.DataFrame, months: pd.Index) -> float:
+    """Return the sum of the months' targets as last said, 0 unless every month has one."""
     of_company = targets[(targets["level"] == "company") & targets["period"].isin([str(m) for m in months])]
+    of_company = of_company.drop_duplicates("period", keep="last")
     return float(of_company["amount"].sum()) if len(of_company) == len(months) else 0.0
 
 
