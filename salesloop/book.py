@@ -96,7 +96,7 @@ class Book:
             table(name)
         if self._folder is not None and name not in self._tables:
             file = self._folder / f"{name}.parquet"
-            raw = pd.read_parquet(file) if file.is_file() else pd.DataFrame()
+            raw = _parquet(file) if file.is_file() else pd.DataFrame()
             self._tables[name] = self._local(name, raw)
         frame = self._tables.get(name, pd.DataFrame())
         return _typed(name, frame)
@@ -245,6 +245,21 @@ class Book:
 
     def __repr__(self) -> str:
         return f"Book({self.unit!r}, {str(self.period)!r}, as_of={self.as_of}, state_known={self.state_known!r})"
+
+
+def _parquet(file: Path) -> pd.DataFrame:
+    """Read a frozen table; exact money becomes the nearest float, days become times."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    whole = pq.read_table(file)
+    money = [field.name for field in whole.schema if pa.types.is_decimal(field.type)]
+    for name in money:
+        whole = whole.set_column(whole.schema.get_field_index(name), name, whole[name].cast(pa.float64()))
+    frame = whole.to_pandas(date_as_object=False)
+    for name in money:
+        frame[name] = (frame[name] * 100).round() / 100
+    return frame
 
 
 def _day(text: object) -> dt.date | None:
