@@ -60,7 +60,7 @@ def _said(now: View, month: int, t: float, leads: tuple[int, ...]) -> list[dict]
         begin, end = float(world.starts[month + lead]), float(world.starts[month + lead + 1])
         due = (close < end) & ((close >= begin) | (lead <= 1))
         base = np.bincount(owner[due], weights=worth[due], minlength=n)
-        base += np.bincount(seller, weights=amount * ((out >= begin) & (out < end)), minlength=n)
+        base = base + np.bincount(seller, weights=amount * ((out >= begin) & (out < end)), minlength=n)
         rows += _by_scope(now, month, t, lead, base + UNSEEN[lead] * year)
     return rows
 
