@@ -10,7 +10,8 @@ from salesloop.schema import TABLES
 from salesloop.sources.labels import Kind, key, kinds, known_keys
 from salesloop.sources.sheet import Sheet
 
-SHARED = ({"expected_close", "closed_on"}, {"stage", "status"}, {"planned_at", "_start"}, {"ordered_on", "_created_at"})
+SHARED = ({"expected_close", "closed_on"}, {"stage", "status"}, {"planned_at", "_start"}, {"ordered_on", "_created_at"},
+          {"forecast_category", "forecast_category_raw"})  # fmt: skip
 """Pairs of columns that one label may fill together."""
 
 MONTHS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from salesloop.clean import plain_label
 from salesloop.errors import SalesloopError, raise_all
 from salesloop.params import UnitConfig
 from salesloop.schema import TABLES
@@ -51,15 +53,26 @@ class Draft:
     assumptions: list[str] = field(default_factory=list)
     doubts: dict[str, str] = field(default_factory=dict)
     samples: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    known: Mapping | None = None
 
     def save(self, file: Path | str) -> Path:
         """Write the mapping as YAML with its guesses, samples and questions as comments, in one step."""
         target = Path(file)
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_name(f".{target.name}.{os.getpid()}")
-        draft.write_text(self.text(), encoding="utf-8")
+        draft.write_text(self._added_to(target) or self.text(), encoding="utf-8")
         draft.replace(target)
         return target
+
+    def _added_to(self, target: Path) -> str:
+        """Return a file's text with the new entries below, where what it says stays as it is; else ""."""
+        old = self.known.files if self.known else []
+        if self.questions or not old or not target.is_file() or self.mapping.files[: len(old)] != old:
+            return ""
+        text = target.read_text(encoding="utf-8-sig").rstrip("\n")
+        return (
+            "\n".join([text, *(line for entry in self.mapping.files[len(old) :] for line in self._entry(entry))]) + "\n"
+        )
 
     def text(self) -> str:
         """Return the mapping as commented YAML."""
@@ -70,7 +83,7 @@ class Draft:
             lines += [
                 "",
                 "# Questions:",
-                *(f"#   {asked_.file}, {asked_.place}: {asked_.text}" for asked_ in self.questions),
+                *(f"#   {plain_label(f'{one.file}, {one.place}: {one.text}', 600)}" for one in self.questions),
             ]
         lines.append("files:" if self.mapping.files else "files: []")
         for entry in self.mapping.files:
@@ -89,14 +102,14 @@ class Draft:
         lines: list[str] = []
         for name, value in content.items():
             doubt = self.doubts.get(f"{entry.file}: {name}")
-            lines += [f"# {doubt}"] if doubt else []
+            lines += [f"# {plain_label(doubt, 300)}"] if doubt else []
             if name == "columns":
                 lines.append("columns:")
                 lines += [
                     f"  {_yaml({column: label})}{_comment(samples.get(label, []))}" for column, label in value.items()
                 ]
             else:
-                lines += _block({name: value})
+                lines += _block(name, value)
         return [("  - " if at == 0 else "    ") + line for at, line in enumerate(lines)]
 
 
@@ -104,16 +117,14 @@ def _yaml(content: Any) -> str:
     return yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=10_000, default_flow_style=False).strip()
 
 
-def _block(content: dict) -> list[str]:
-    return (
-        yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=110, default_flow_style=None)
-        .rstrip()
-        .split("\n")
-    )
+def _block(name: str, value: Any) -> list[str]:
+    if not isinstance(value, dict):
+        return [f"{name}: {json.dumps(value, ensure_ascii=False)}" if isinstance(value, list) else _yaml({name: value})]
+    return _yaml({name: value}).split("\n")
 
 
 def _comment(samples: list[str]) -> str:
-    shown = " · ".join(" ".join(text.split())[:24] for text in samples)
+    shown = " · ".join(plain_label(text, 24) for text in samples)
     return f"  # {shown}" if shown else ""
 
 
@@ -139,7 +150,7 @@ def make(paths: Any, config: UnitConfig, known: Mapping | None = None, *, only: 
     known = known or Mapping()
     sheets, aside = _sheets(read.files(paths), known)
     found = [(sheet, entry, _match(sheet, entry, only)) for sheet, entry in sheets]
-    made = Draft(known.model_copy(deep=True), aside=aside)
+    made = Draft(known.model_copy(deep=True), aside=aside, known=known)
     source = _source([detect.profile(sheet, match) for sheet, _, match in found])
     asked_for_years = any("period" in match.rivals for _, _, match in found)
     years, orders = _years(found) if asked_for_years else set(), _orders(found)
@@ -255,8 +266,10 @@ def _why(match: detect.Match) -> str:
 def _entry(sheet: Sheet, match: detect.Match, source: str) -> FileMapping:
     assert match.kind is not None
     profile = detect.profile(sheet, match)
+    order = {column: at for at, column in enumerate(TABLES[match.kind.name].columns)}
+    columns = dict(sorted(match.columns.items(), key=lambda pair: order.get(pair[0], 999)))
     return FileMapping(
-        file=pattern(sheet.file), sheet=sheet.sheet, table=match.kind.name, columns=match.columns, months=match.months,
+        file=pattern(sheet.file), sheet=sheet.sheet, table=match.kind.name, columns=columns, months=match.months,
         profile=source if profile == "file" else profile,
     )  # fmt: skip
 
@@ -327,8 +340,10 @@ def _tell_stand_ins(entry: FileMapping, notes: Notes) -> None:
 
 
 def _keep(made: Draft, sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
-    others = [one for one in made.mapping.files if (one.file, one.sheet) != (entry.file, entry.sheet)]
-    made.mapping = Mapping(files=[*others, entry])
+    same = [at for at, one in enumerate(made.mapping.files) if (one.file, one.sheet) == (entry.file, entry.sheet)]
+    files = list(made.mapping.files)
+    files[same[0] if same else len(files) :] = [entry, *files[same[0] + 1 :]] if same else [entry]
+    made.mapping = Mapping(files=files)
     made.questions += [question for question in notes.questions if question not in made.questions]
     made.assumptions += [text for text in notes.assumptions if text not in made.assumptions]
     made.doubts |= {f"{entry.file}: {place}": text for place, text in notes.doubts.items()}

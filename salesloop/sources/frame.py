@@ -196,6 +196,8 @@ def _numbers(frame: Frame, column: str, label: str, kind: str) -> pa.Array:
         )
     else:
         made = pc.cast(value, pa.float64())
+        if column == "minutes":
+            made = pc.multiply(made, labels.minutes_of(label))
         made = pc.round(made).cast(pa.int64()) if kind == "count" else made
     what = "no share between 0 and 1" if kind == "rate" else "no number"
     _tell_bad(frame, column, label, bad.take(cells.indices), what)

@@ -137,7 +137,7 @@ def numbers(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
     """Decide units that the header names, percent or share, the decimal sign, and the currency."""
     for column, label in labels_of(entry, "money", "number", "count", "rate").items():
         shift, currency, _ = labels.unit_of(label)
-        if shift and label not in entry.units:
+        if shift and entry.units.get(label, shift) == shift:
             entry.units = {**entry.units, label: shift}
             notes.assumptions.append(f"{entry.file}: {label!r} is in 10^{shift}, by its header")
         if currency and len(currency) == 3 and entry.currency is None and column != "list_price":
@@ -226,9 +226,11 @@ def _looks_open(sheet: Sheet, entry: FileMapping, label: str, text: str, known: 
 def key(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
     """Decide by which labels a row is known again: its id, a unique column, a unique combination, or its content."""
     table = TABLES[str(entry.table)]
+    own = entry.columns.get(table.key[0])
+    if entry.key and entry.key != [own] and ASK not in entry.key and len(table.key) == 1:
+        _tell_key(entry, notes, table)
     if entry.key or len(table.key) != 1 or not len(sheet):
         return
-    own = entry.columns.get(table.key[0])
     if own and is_damaged(sheet, own):
         notes.doubts["key"] = f"{own!r} was damaged by a spreadsheet (numbers past 2^53)"
         own = None

@@ -69,6 +69,18 @@ def key(label: str) -> str:
     return re.sub(r"[\W_]+", "", text.casefold())
 
 
+def minutes_of(label: str) -> float:
+    """Return how many minutes the unit in a label's bracket has.
+
+    Examples
+    --------
+    >>> minutes_of("Call Duration (in seconds)") * 420, minutes_of("时长(小时)")
+    (7.0, 60.0)
+    """
+    note = " ".join(_BRACKET.findall(unicodedata.normalize("NFKC", label))).casefold()
+    return 1 / 60 if "sec" in note or "秒" in note else 60.0 if "hour" in note or "小时" in note else 1.0
+
+
 def simplified(text: str) -> str:
     """Return a text with the traditional characters of labels made simplified."""
     return text.translate(_TRADITIONAL)

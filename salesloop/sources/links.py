@@ -216,7 +216,7 @@ def _drop_eventless(built: Built) -> None:
 
 
 def _by_lead(built: Built) -> None:
-    """Link leads, and activities of leads, to the one deal that names the lead."""
+    """Link leads and activities to the one deal that names their lead, where none of them names a deal that is there."""
     deals = built.tables.get("opportunities")
     if deals is None or "lead_id" not in deals.column_names:
         return
@@ -229,6 +229,8 @@ def _by_lead(built: Built) -> None:
             continue
         have, found = _texts(table, "opportunity_id"), _map(_texts(table, "lead_id"), dict(one))
         meets = pc.is_in(have, value_set=known, skip_nulls=True)
+        if pc.any(meets).as_py():
+            continue
         _set(built, name, "opportunity_id", pc.if_else(meets, have, pc.coalesce(found, have)))
         n = pc.sum(pc.and_(pc.is_valid(found), pc.invert(meets))).as_py() or 0
         if n:

@@ -13,13 +13,17 @@ MOST_LETTERS = 32_767
 MONEY = pa.decimal128(18, 2)
 _WIDE = pa.decimal128(38, 10)
 NULLS = frozenset({
-    "", "-", "--", "---", "—", "——", "–", "/", "\\", "n/a", "#n/a", "n.a.", "na", "nan", "nil", "null", "(null)", "none", "<na>",
-    "无", "待定", "未知", "暂无", "空", "tbd", "tba", "?", "#value!", "#ref!", "#div/0!", "#name?", "-none-", "select",
+    "", "-", "--", "---", "—", "——", "–", "/", "\\", "n/a", "#n/a", "n.a.", "na", "nan", "nil", "null", "(null)", "none",
+    "<na>", "无", "待定", "未知", "暂无", "空", "tbd", "tba", "?", "#value!", "#ref!", "#div/0!", "#name?", "-none-", "select",
 })  # fmt: skip
 TEXT_NULLS = frozenset({
-    "", "-", "--", "---", "—", "——", "–", "/", "n/a", "#n/a", "null", "(null)", "<na>", "nan", "#value!", "#ref!", "#name?", "-none-",
-    "select", "--select--", "please select", "请选择", "--请选择--", "暂无",
+    "", "-", "--", "---", "—", "——", "–", "/", "n/a", "#n/a", "null", "(null)", "<na>", "nan", "#value!", "#ref!", "#name?",
+    "-none-", "select", "--select--", "please select", "请选择", "--请选择--", "暂无",
 })  # fmt: skip
+_YES = ("yes", "y", "true", "t", "1", "1.0", "是", "有", "√", "✓", "✔", "对", "启用", "已启用", "在职", "active", "enabled",
+        "on", "已上架", "上架", "正常", "有效")  # fmt: skip
+_NO = ("no", "n", "false", "f", "0", "0.0", "否", "无", "×", "✗", "✘", "错", "停用", "已停用", "离职", "inactive", "disabled",
+       "off", "已下架", "下架", "无效")  # fmt: skip
 _UNITS = {"千": 3, "万": 4, "十万": 5, "百万": 6, "千万": 7, "亿": 8, "十亿": 9, "百亿": 10, "萬": 4, "億": 8,
           "百萬": 6, "千萬": 7}  # fmt: skip
 _LATIN = {"k": 3, "m": 6, "mn": 6, "mm": 6, "mio": 6, "b": 9, "bn": 9}
@@ -204,45 +208,7 @@ def money(value: pa.Array) -> pa.Array:
 
 def flag(texts: pa.Array) -> pa.Array:
     """Return yes and no in their usual spellings, null for anything else."""
-    yes = {
-        "yes",
-        "y",
-        "true",
-        "t",
-        "1",
-        "1.0",
-        "是",
-        "有",
-        "√",
-        "✓",
-        "✔",
-        "对",
-        "启用",
-        "在职",
-        "active",
-        "enabled",
-        "on",
-    }
-    no = {
-        "no",
-        "n",
-        "false",
-        "f",
-        "0",
-        "0.0",
-        "否",
-        "无",
-        "×",
-        "✗",
-        "✘",
-        "错",
-        "停用",
-        "离职",
-        "inactive",
-        "disabled",
-        "off",
-    }
-    table = {**dict.fromkeys(sorted(yes), True), **dict.fromkeys(sorted(no), False)}
+    table = {**dict.fromkeys(_YES, True), **dict.fromkeys(_NO, False)}
     return _lookup(pc.utf8_lower(pc.utf8_normalize(texts, "NFKC")), table, pa.bool_())
 
 
