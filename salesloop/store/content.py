@@ -129,17 +129,16 @@ def _without_rate(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]
 
 def _state_known(connection: duckdb.DuckDBPyConnection, view: View) -> str:
     """Return how open deals' states are known: by own versions, by the source's dated history, or by dates alone."""
-    counts = dict(
-        connection.execute("SELECT known_by, count(*) FROM deals_kept WHERE status = 'open' GROUP BY 1").fetchall()
-    )
-    whole = sum(counts.values())
-    if log.observed(connection, view) or (whole and counts.get("version", 0) >= _EXACT * whole):
+    if log.observed(connection, view):
         return "observed"
+    guessed, whole = one(
+        connection, "SELECT count(*) FILTER (known_by = 'dates'), count(*) FROM deals_kept WHERE status = 'open'"
+    )
     (n,) = one(connection, "SELECT count(*) FROM f_stage_events")
-    return "events" if n and counts.get("dates", 0) <= _GUESSED * whole else "dates"
+    return "events" if n and guessed <= _GUESSED * whole else "dates"
 
 
-_EXACT, _GUESSED = 0.9, 0.5
+_GUESSED = 0.5
 
 
 def _agree(connection: duckdb.DuckDBPyConnection, tie: list[dict[str, Any]]) -> None:

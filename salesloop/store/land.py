@@ -153,35 +153,57 @@ class _Import:
         return sum(report.rejected for report in self.landing.files if report.table == name)
 
     def _insert(self, name: str, cut_off: dt.date | None) -> None:
-        own = {
-            "row_key": "row_key", "content": "content", "import_id": str(self.number), "known_at": "known_at",
-            "state_at": "state_at", "closed_known_at": "closed_known_at", "first_seen": "first_seen", "deleted": "false",
-            "source": "source", "source_file": "source_file", "source_row": "source_row", "extra": "extra",
+        plain = (
+            "row_key",
+            "content",
+            "first_seen",
+            "known_at",
+            "closed_known_at",
+            "source",
+            "source_file",
+            "source_row",
+            "extra",
+        )
+        data_end = self._data_end(cut_off)
+        own = {column: column for column in plain} | {
+            "import_id": str(self.number), "deleted": "false",
+            "state_at": f"CASE WHEN first_seen AND own IS NULL THEN least(state_at, {data_end}) ELSE state_at END",
         }  # fmt: skip
         target = ", ".join([column_list(name), *(f'"_{column}"' for column in own)])
         self.sql.execute(f"""
             INSERT INTO {versions(name)} ({target}) SELECT {column_list(name)}, {", ".join(own.values())}
-            FROM ({self._dated(name, cut_off)})""")
+            FROM ({self._dated(name, data_end)})""")
 
-    def _dated(self, name: str, cut_off: dt.date | None) -> str:
+    def _data_end(self, cut_off: dt.date | None) -> str:
+        """Return SQL for the moment that undated rows, seen for the first time, stand for.
+
+        The stated day of the export; where none is stated, the day on which its data end.
+        """
+        if self.export.stated or cut_off is None:
+            return literal(self.export.end)
+        ends = moment(cut_off, self.export.zone, after=True) - dt.timedelta(seconds=1)
+        return literal(min(self.export.end, ends))
+
+    def _dated(self, name: str, data_end: str) -> str:
         """Return SQL for the new versions with when they, and their closings, count as known."""
         (stored,) = self._row(f"SELECT count(*) FROM {versions(name)}")
-        export = literal(self.export.end)
-        if cut_off and not self.export.stated:
-            export = literal(
-                min(self.export.end, moment(cut_off, self.export.zone, after=True) - dt.timedelta(seconds=1))
-            )
-        first = stamps.first_known(name, zone=self.export.zone, export=export, first_import=not stored)
+        first = stamps.first_known(name, zone=self.export.zone, export=data_end, first_import=not stored)
         found = f"SELECT * FROM ({rows(name, self.landing)}) WHERE fate IN ('new', 'changed')"
-        if name != "opportunities":
-            return f"""SELECT *, CASE WHEN first_seen THEN {first} ELSE state_at END AS known_at,
-                       NULL AS closed_known_at FROM ({found})"""
-        closing = stamps.closing_known(self.export.zone, self._last_export(name))
-        return f"""
-            SELECT r.*, CASE WHEN first_seen THEN {first} ELSE state_at END AS known_at,
-                   CASE WHEN status <> 'open' THEN CASE WHEN first_seen THEN {closing} ELSE state_at END END AS closed_known_at
-            FROM ({found}) r LEFT JOIN ({self._closing_events()}) e
-            ON r.opportunity_id = e.deal AND r.stage = e.to_stage"""
+        closing = "CAST(NULL AS TIMESTAMP)"
+        if name == "opportunities":
+            closing = stamps.closing_known(self.export.zone, self._last_export(name))
+            closing = f"CASE WHEN status <> 'open' THEN CASE WHEN first_seen THEN {closing} ELSE state_at END END"
+            events = self._both("stage_events", ("opportunity_id", "to_stage", "at"))
+            found = f"""SELECT r.*, closing_event FROM ({found}) r LEFT JOIN (
+                SELECT opportunity_id AS deal, to_stage, max("at") AS closing_event FROM ({events}) GROUP BY ALL) e
+                ON r.opportunity_id = e.deal AND r.stage = e.to_stage"""
+        if name == "order_lines":
+            orders = self._both("orders", ("order_id", "ordered_on"))
+            found = f"""SELECT r.*, order_day FROM ({found}) r LEFT JOIN (
+                SELECT order_id AS mother, max(ordered_on) AS order_day FROM ({orders}) GROUP BY ALL) o
+                ON r.order_id = o.mother"""
+        return f"""SELECT *, CASE WHEN first_seen THEN {first} ELSE state_at END AS known_at,
+                   {closing} AS closed_known_at FROM ({found})"""
 
     def _last_export(self, name: str) -> str:
         """Return SQL for the end of the day of the latest earlier import that brought this table."""
@@ -191,13 +213,13 @@ class _Import:
             return "CAST(NULL AS TIMESTAMP)"
         return literal(moment(max(earlier), self.export.zone, after=True))
 
-    def _closing_events(self) -> str:
-        landed = self.landing.tables.get("stage_events")
-        parts = [f'SELECT opportunity_id, to_stage, "at" FROM {versions("stage_events")}']
-        if landed is not None and {"opportunity_id", "to_stage", "at"} <= set(landed.column_names):
-            parts.append('SELECT opportunity_id, to_stage, "at" FROM in_stage_events')
-        union = " UNION ALL ".join(parts)
-        return f'SELECT opportunity_id AS deal, to_stage, max("at") AS closing_event FROM ({union}) GROUP BY ALL'
+    def _both(self, name: str, wanted: tuple[str, ...]) -> str:
+        """Return SQL for some columns of a table, stored and landed rows together."""
+        landed = self.landing.tables.get(name)
+        parts = [f"SELECT {quoted(*wanted)} FROM {versions(name)}"]
+        if landed is not None and set(wanted) <= set(landed.column_names):
+            parts.append(f"SELECT {quoted(*wanted)} FROM in_{name}")
+        return " UNION ALL ".join(parts)
 
     def _delete(self, name: str) -> int:
         """Mark as deleted what a complete export no longer has."""
@@ -245,7 +267,10 @@ class _Import:
         """Name the deals whose currency has no rate yet: they are stored, and stay out of every period until it has."""
         if "opportunities" not in self.counts or "currency" not in self.landing.tables["opportunities"].column_names:
             return
-        named = {self.config.currency, *(code.upper().replace("'", "") for year in self.config.plan_rates.values() for code in year)}
+        named = {
+            self.config.currency,
+            *(code.upper().replace("'", "") for year in self.config.plan_rates.values() for code in year),
+        }
         with_rate = f"SELECT upper(currency) FROM {versions('fx_rates')} WHERE currency IS NOT NULL"
         found = f"""SELECT source_file, source_row, opportunity_id FROM ({rows("opportunities", self.landing)})
             WHERE fate IN ('new', 'changed') AND upper(currency) NOT IN ({", ".join(f"'{code}'" for code in sorted(named))})

@@ -12,8 +12,8 @@ def make(connection: duckdb.DuckDBPyConnection, view: View) -> bool:
     """Make the temporary table ``stages_now`` and return whether it was derived from the data.
 
     Derived, a stage's kind is the status that most of its deals have; open stages stand by the typical place at which
-    deals enter them (from the stage history), then by their typical chance, then by how long ago their deals began;
-    closed ones come after them.
+    deals enter them (from the stage history); without one by the usual order of such names, if all are usual; then by
+    their typical chance, then by how long ago their deals began; closed ones come after them.
     """
     (planned,) = one(connection, f"SELECT count(*) FROM ({table_state('stages', view)})")
     if planned:
@@ -21,7 +21,7 @@ def make(connection: duckdb.DuckDBPyConnection, view: View) -> bool:
         return False
     connection.execute(_DERIVED.format(
         table=versions("opportunities"), number=view.last_import, until=view.until_sql, end=view.end_sql,
-        events=table_state("stage_events", view),
+        usual=_usual(),
     ))  # fmt: skip
     return True
 
@@ -54,6 +54,20 @@ _SEEN = """
            before AS from_stage, stage AS to_stage, amount, probability, expected_close,
            _row_key || '@' || strftime(_state_at, '%Y-%m-%d %H:%M:%S.%f') AS row_key
     FROM moves WHERE moved < {end}"""
+_USUAL = (
+    "lead|prospect|线索|潜在", "qualif|initial contact|discover|验证|初步|立项", "need|analysis|engag|需求|调研",
+    "demo|value|solution|演示|方案", "decision|percept|决策", "propos|quot|offer|报价|招|投标", "negotiat|review|谈判|审核|商务",
+    "contract|commit|verbal|合同|签约",
+)  # fmt: skip
+"""What stages of sales are commonly called, in their usual order."""
+
+
+def _usual() -> str:
+    """Return SQL for the usual place of a stage's name, NULL where the name is none of the usual ones."""
+    whens = " ".join(f"WHEN regexp_matches(lower(stage), '{words}') THEN {i}" for i, words in enumerate(_USUAL, 1))
+    return f"CASE {whens} END"
+
+
 _DERIVED = """
     CREATE OR REPLACE TEMP TABLE stages_now AS
     WITH deals AS (
@@ -61,7 +75,7 @@ _DERIVED = """
     pipes AS (SELECT opportunity_id, min(pipeline) AS pipeline FROM deals GROUP BY 1),
     entries AS (
         SELECT p.pipeline, e.to_stage AS stage, e.opportunity_id, min(e."at") AS entered
-        FROM ({events}) e JOIN pipes p USING (opportunity_id) WHERE e.to_stage IS NOT NULL GROUP BY ALL),
+        FROM f_stage_events e JOIN pipes p USING (opportunity_id) WHERE e.to_stage IS NOT NULL GROUP BY ALL),
     places AS (
         SELECT pipeline, stage, row_number() OVER (PARTITION BY opportunity_id ORDER BY entered, stage) AS place FROM entries),
     typical AS (SELECT pipeline, stage, CAST(sum(place) AS DOUBLE) / count(*) AS place FROM places GROUP BY ALL),
@@ -76,11 +90,15 @@ _DERIVED = """
     found AS (
         SELECT pipeline, stage, kind FROM kinds UNION
         SELECT pipeline, stage, 'open' FROM typical t WHERE NOT EXISTS
-            (SELECT 1 FROM kinds k WHERE k.stage = t.stage AND k.pipeline IS NOT DISTINCT FROM t.pipeline))
+            (SELECT 1 FROM kinds k WHERE k.stage = t.stage AND k.pipeline IS NOT DISTINCT FROM t.pipeline)),
+    named AS (
+        SELECT pipeline, stage, {usual} AS usual,
+               count(*) FILTER (({usual}) IS NULL) OVER (PARTITION BY pipeline) AS unusual FROM found WHERE kind = 'open')
     SELECT f.pipeline, f.stage, row_number() OVER (
                PARTITION BY f.pipeline
-               ORDER BY f.kind <> 'open', t.place NULLS LAST, c.probability NULLS FIRST, c.age, f.stage) AS "order",
+               ORDER BY f.kind <> 'open', t.place NULLS LAST, CASE WHEN n.unusual = 0 THEN n.usual END, c.probability NULLS FIRST, c.age, f.stage) AS "order",
            f.kind, c.probability, concat_ws(chr(31), coalesce(f.pipeline, ''), f.stage) AS row_key
     FROM found f
     LEFT JOIN typical t ON t.stage = f.stage AND t.pipeline IS NOT DISTINCT FROM f.pipeline
+    LEFT JOIN named n ON n.stage = f.stage AND n.pipeline IS NOT DISTINCT FROM f.pipeline
     LEFT JOIN chances c ON c.stage = f.stage AND c.pipeline IS NOT DISTINCT FROM f.pipeline"""

@@ -128,6 +128,8 @@ def first_known(table: str, *, zone: str, export: str, first_import: bool) -> st
         tries.append(noon(f'"{dated}"', zone) if TABLES[table].columns[dated].type == "date" else f'"{dated}"')
     if table == "opportunities":
         tries.append(f"CASE WHEN status <> 'open' THEN {noon('closed_on', zone)} END")
+    if table == "order_lines":
+        tries.append(noon("order_day", zone))
     if table == "activities":
         tries += ["done_at", "planned_at"]
     if table in _OF_A_MONTH:

@@ -92,7 +92,11 @@ def table_state(name: str, view: View) -> str:
     chosen = ", ".join(
         f'{changes[column]} AS "{column}"' if column in changes else f'"{column}"' for column in columns(name)
     )
-    return f"SELECT {chosen}, _row_key AS row_key FROM ({known(name, view)}) WHERE NOT _deleted {_placed(name, view)}"
+    found = known(name, view)
+    if name == "order_lines":
+        found = f"""SELECT l.* REPLACE (coalesce(l.ordered_on, o.ordered_on) AS ordered_on) FROM ({found}) l LEFT JOIN (
+            SELECT order_id, ordered_on FROM ({known("orders", view)}) WHERE NOT _deleted) o ON l.order_id = o.order_id"""
+    return f"SELECT {chosen}, _row_key AS row_key FROM ({found}) WHERE NOT _deleted {_placed(name, view)}"
 
 
 def _placed(name: str, view: View) -> str:
