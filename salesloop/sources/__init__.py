@@ -114,10 +114,12 @@ def _landing(made: Draft, config: UnitConfig, as_of: dt.date | None) -> Landing:
     days = [day for sheet, _, _ in made.jobs if (day := read.day_in_name(sheet.file))]
     day = as_of or max(days, default=None)
     _spans(built, day)
+    borne = set().union(*(one.currencies for one in built.frames)) if built.frames else set()
     reports = [report for _, _, report in made.jobs] + made.aside
     return Landing(
         tables, rejects, sorted(reports, key=lambda report: (report.table is None, report.file, report.sheet)), as_of=day,
         assumptions=[*made.assumptions, *built.assumptions], mapping=made.mapping.model_dump(exclude_defaults=True),
+        currency=next(iter(borne)) if len(borne) == 1 else None,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from salesloop.schema import TABLES
+from salesloop.sources import labels
 from salesloop.sources.labels import Kind, key, kinds, known_keys
 from salesloop.sources.sheet import Sheet
 
@@ -121,15 +122,16 @@ def _hint(sheet: Sheet, kind: Kind | None) -> float:
 
 
 def _assign(sheet: Sheet, kind: Kind, hinted: bool) -> tuple[dict[str, str], dict[str, list[str]]]:
-    wanted: list[tuple[bool, int, int, str, str]] = []
+    wanted: list[tuple[bool, int, bool, int, str, str]] = []
     for at, label in enumerate(sheet.labels):
         found = [*kind.exact.get(key(label), []), *(kind.hinted.get(key(label), []) if hinted else [])]
         blank = not sheet.filled(label) if len(sheet) else False
-        wanted.extend((blank, rank, at, column, label) for column, rank in found)
+        lookup = label.endswith((")", "）", ").id")) and not any(labels.unit_of(label))
+        wanted.extend((blank, rank, lookup, at, column, label) for column, rank in found)
     columns: dict[str, str] = {}
     rivals: dict[str, list[str]] = {}
     owners: dict[str, set[str]] = {}
-    for blank, _, _, column, label in sorted(wanted):
+    for blank, _, _, _, column, label in sorted(wanted):
         have = owners.setdefault(label, set())
         if have and not any(have | {column} <= pair for pair in SHARED):
             continue

@@ -58,6 +58,7 @@ class Frame:
     columns: dict[str, pa.Array] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
     out: np.ndarray = field(default_factory=lambda: np.empty(0, bool))
+    currencies: set[str] = field(default_factory=set)
 
     @property
     def table(self) -> Table:

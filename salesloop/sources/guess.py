@@ -17,7 +17,8 @@ from salesloop.sources.sheet import Sheet
 
 HELP_TYPES = {
     "_modified_at": "time", "_start": "time", "_end": "time", "_created_at": "time", "_annual": "money",
-    "_fiscal_year": "text",
+    "_fiscal_year": "text", "_manager_id": "id", "_rep_id": "id", "_owner_id": "id", "_account_id": "id",
+    "_product_id": "id",
 }  # fmt: skip
 _MOST_WORDS = 200
 _ID_ENDS = ("id", "key", "编号", "编码", "number", "no", "code", "工号", "数据id")

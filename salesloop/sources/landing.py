@@ -76,6 +76,9 @@ class Landing:
         What the mapping assumed without asking, because no doubt changes a number.
     mapping : dict
         The mapping that was used, to be kept with the import.
+    currency : str, optional
+        The one currency that the amounts bear by sign or column; None where none or several do. A new unit's currency
+        is best taken from it.
     """
 
     tables: dict[str, pa.Table]
@@ -84,3 +87,4 @@ class Landing:
     as_of: dt.date | None = None
     assumptions: list[str] = field(default_factory=list)
     mapping: dict[str, Any] = field(default_factory=dict)
+    currency: str | None = None

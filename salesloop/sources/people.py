@@ -244,5 +244,5 @@ def _plan_names(built: Built, register: Register) -> None:
     if table is None or "_rep_id" not in table.column_names:
         return
     pairs, inverse = _pairs(table, "_rep_id", "name")
-    shown = [name or register.names.get(rep_id or "", rep_id) for rep_id, name in pairs]
+    shown = [register.names.get(rep_id or "", name) if name in (None, rep_id) else name for rep_id, name in pairs]
     _set(built, "targets", "name", pa.array(shown, pa.string()).take(pa.array(inverse)))

@@ -53,7 +53,9 @@ def _currency(frame: Frame) -> None:
         table = {text: guess.currency_of(text, frame.config) for text in pc.unique(sign).to_pylist() if text}
         said = values._lookup(sign, table, pa.string())
         made = said if made is None else pc.coalesce(made, said)
-    told = frame.entry.currency or frame.config.currency
+    said = frame.entry.currency or None
+    frame.currencies = {one for one in [said, *(pc.unique(made).to_pylist() if made is not None else [])] if one}
+    told = said or frame.config.currency
     frame.columns["currency"] = pa.repeat(told, len(frame)) if made is None else pc.fill_null(made, told)
 
 
@@ -285,6 +287,8 @@ def _feedback(frame: Frame) -> None:
 def _targets(frame: Frame) -> None:
     if not frame.has("level") and (frame.has("_rep_id") or frame.has("name")):
         frame.columns["level"] = pa.repeat(_level_by_label(frame), len(frame))
+    if not frame.has("name") and frame.has("_rep_id"):
+        frame.columns["name"] = frame.get("_rep_id")
 
 
 def _level_by_label(frame: Frame) -> str:
