@@ -47,6 +47,8 @@ class Model:
         Stage by (stages + won): where a deal goes that leaves and is not lost.
     start : ndarray
         Share of new deals by state at the end of the step they are created in: stages, won, lost.
+    starts : dict of str to ndarray
+        The same for each type of deal with enough of them: renewals often begin half-way.
     drift : ndarray
         Ratios of amount when won to amount before, one a won deal with a history of amounts; ``[1.0]`` without.
     n_closed, n_won : int
@@ -63,6 +65,7 @@ class Model:
     drift: np.ndarray = field(default_factory=lambda: np.ones(1))
     n_closed: int = 0
     n_won: int = 0
+    starts: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def staged(self) -> bool:
@@ -112,7 +115,7 @@ def fit(
     sizes = {name: len(found) for name, found in levels.items()}
     return Model(
         kind, names, levels, _fit_leave(cells, len(names), sizes), _fit_lost(cells, len(names), sizes), _fit_go(lived, names),
-        _fit_start(moves, names), _fit_drift(deals, events), n_closed, n_won,
+        _fit_start(moves, names), _fit_drift(deals, events), n_closed, n_won, _fit_starts(deals, moves, names),
     )  # fmt: skip
 
 
@@ -224,6 +227,24 @@ def _fit_start(moves: pd.DataFrame, names: list[str]) -> np.ndarray:
     first = moves.drop_duplicates("opportunity_id")["state"].replace("void", "lost")
     counts = first.value_counts().reindex([*names, "won", "lost"], fill_value=0).to_numpy(float)
     return counts / max(counts.sum(), 1.0)
+
+
+def _fit_starts(deals: pd.DataFrame, moves: pd.DataFrame, names: list[str]) -> dict[str, np.ndarray]:
+    if "type" not in deals:
+        return {}
+    kind = moves["opportunity_id"].map(
+        deals.drop_duplicates("opportunity_id").set_index("opportunity_id")["type"].to_dict()
+    )
+    counts = moves["opportunity_id"].groupby(kind).nunique()
+    return {str(name): _fit_start(moves[kind == name], names) for name, n in counts.items() if n >= 2 * _LEVEL_N}
+
+
+def start_shares(model: Model, deals: pd.DataFrame) -> np.ndarray:
+    """Return for each deal to be created where it will stand at the end of its first step: deals x (stages, won, lost)."""
+    made = np.tile(model.start, (len(deals), 1))
+    for name, share in model.starts.items():
+        made[(deals["type"].astype(str) == name).to_numpy()] = share
+    return made
 
 
 def _fit_drift(deals: pd.DataFrame, events: pd.DataFrame) -> np.ndarray:

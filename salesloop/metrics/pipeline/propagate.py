@@ -86,8 +86,9 @@ def factor(change: Changes, what: str, deals: pd.DataFrame) -> np.ndarray:
 
 
 def chances(
-    model: Model, deals: pd.DataFrame, mass: np.ndarray, *, first_step: int, months: int, change: Changes = None
-) -> tuple[np.ndarray, np.ndarray]:
+    model: Model, deals: pd.DataFrame, mass: np.ndarray, *, first_step: int, months: int, change: Changes = None,
+    own: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Return the chance of each deal to be won in each month.
 
     Parameters
@@ -104,6 +105,8 @@ def chances(
         How many months ahead, the one that holds the first step included.
     change : Change or tuple of Change, optional
         What to make different.
+    own : tuple of ndarray, optional
+        The deals' `effects`, where they are known already.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def chances(
     """
     speed, odds = _shifts(model, deals, change)
     leave, lost = leave_base(model)
-    own_leave, own_lost, times = effects(model, deals)
+    own_leave, own_lost, times = own or effects(model, deals)
     leave_logit = leave[None] + own_leave[:, None, None] + speed[:, :, None]
     share_lost = sigmoid(lost[None] + own_lost[:, None, None] - odds[:, :, None])
     n_steps = months * PER_MONTH - first_step % PER_MONTH

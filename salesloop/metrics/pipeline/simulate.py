@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics.pipeline import arrivals as coming
-from salesloop.metrics.pipeline.model import Model, open_moves
+from salesloop.metrics.pipeline.model import Model, effects, open_moves, start_shares
 from salesloop.metrics.pipeline.propagate import Changes, chances, factor, standing
 from salesloop.metrics.pipeline.stays import OPEN, TOP_AGE, visits
 from salesloop.metrics.pipeline.steps import PER_MONTH, first_month, last_step, month_start
@@ -256,16 +256,18 @@ def _created_chances(model, profiles, as_of, months, change) -> tuple[np.ndarray
     """Return profile x month created x month won, averaged over the four steps a deal may be created in."""
     base = month_start(first_month(as_of))
     mass = np.zeros((len(profiles), len(model.stages), TOP_AGE))
-    mass[:, :, 0] = model.start[:-2]
+    begin, own = start_shares(model, profiles), effects(model, profiles)
+    mass[:, :, 0] = begin[:, :-2]
     won = np.zeros((len(profiles), months, months))
     for created in range(min(months, 3)):
         for part in range(PER_MONTH):
             step = base + created * PER_MONTH + part + 1
-            found, _ = chances(model, profiles, mass, first_step=step, months=months - created + 1, change=change)
+            span = months - created + 1
+            found, _ = chances(model, profiles, mass, first_step=step, months=span, change=change, own=own)
             shift = int(part == PER_MONTH - 1)
             ahead = found[:, : months - created - shift]
             won[:, created, created + shift : created + shift + ahead.shape[1]] += ahead / PER_MONTH
-        won[:, created, created] += model.start[-2]
+        won[:, created, created] += begin[:, -2]
     for created in range(3, months):
         won[:, created, created:] = won[:, created % 3, created % 3 : created % 3 + months - created]
     return won, factor(change, "volume", profiles)
