@@ -147,6 +147,7 @@ def _ahead(parts: Parts, plan: pd.DataFrame, period: pd.Period, currency: str) -
         told["value"],
         currency,
         about=str(period + 1),
+        verdict="ahead",
         target=target_of(parts, plan, period + 1, "bookings"),
         **rest,
     )

@@ -67,18 +67,17 @@ def read(feedback: pd.DataFrame, *, as_of: dt.date) -> pd.DataFrame:
     bounds = [SCALES.get(str(scale), (np.nan, np.nan)) for scale in said["scale"]]
     low, high = np.array([b[0] for b in bounds]), np.array([b[1] for b in bounds])
     said["valid"] = (said["score"].to_numpy() >= low) & (said["score"].to_numpy() <= high)
-    said["words"] = [
-        " ".join(str(text)[:MOST_CHARACTERS].split()) if isinstance(text, str) else "" for text in said["text"]
-    ]
+    cut = [" ".join(str(text)[:MOST_CHARACTERS].split()) if isinstance(text, str) else "" for text in said["text"]]
+    said["words"] = pd.Series(cut, index=said.index, dtype=object)
     unique = dict.fromkeys(said["words"])
     tongues = {text: language(text) for text in unique}
-    said["language"] = said["words"].map(tongues)
+    said["language"] = said["words"].map(tongues).astype(object)
     said["copies"] = said.groupby("words")["words"].transform("size").where(said["words"] != "", 1)
     said["first"] = ~said["words"].duplicated()
-    enough = said["words"].str.len() > 1
-    repeated = (said["copies"] >= REPEATED) & (said["words"].str.len() > 12) & ~said["first"]
+    size = said["words"].map(len).astype(int)
+    repeated = (said["copies"] >= REPEATED) & (size > 12) & ~said["first"]
     said["later"] = (said["date"] > pd.Timestamp(as_of)).to_numpy()
-    said["usable"] = said["language"].isin(["en", "zh"]) & enough & ~repeated & ~said["later"]
+    said["usable"] = said["language"].isin(["en", "zh"]) & (size > 1) & ~repeated & ~said["later"]
     return said
 
 
@@ -98,7 +97,10 @@ def issues(said: pd.DataFrame) -> pd.DataFrame:
     scored, text = said["score"].notna(), said["words"]
     known = said["scale"].isin(list(SCALES))
     usual = said.loc[scored & known, "scale"].mode()
-    raw = said["text"].map(lambda one: len(one) if isinstance(one, str) else 0)
+    size, raw = (
+        text.map(len).astype(int),
+        said["text"].map(lambda one: len(one) if isinstance(one, str) else 0).astype(int),
+    )
     found = {
         "score_outside": (scored & known & ~said["valid"], "score_left_out"),
         "score_without_scale": (scored & ~known, "score_left_out"),
@@ -107,12 +109,12 @@ def issues(said: pd.DataFrame) -> pd.DataFrame:
             "each_apart",
         ),
         "neither": (~scored & (text == ""), "counted_as_asked"),
-        "too_short": ((text.str.len() == 1), "text_left_out"),
-        "no_letters": ((text.str.len() > 1) & (said["language"] == ""), "text_left_out"),
+        "too_short": (size == 1, "text_left_out"),
+        "no_letters": ((size > 1) & (said["language"] == ""), "text_left_out"),
         "other_language": (said["language"] == "other", "text_left_out"),
         "mixed_language": (pd.Series([is_mixed(one) for one in text], index=said.index, dtype=bool), "by_main_script"),
         "long_text": (raw > MOST_CHARACTERS, "beginning_read"),
-        "repeated": ((said["copies"] >= REPEATED) & (text.str.len() > 12) & ~said["first"], "read_once"),
+        "repeated": ((said["copies"] >= REPEATED) & (size > 12) & ~said["first"], "read_once"),
         "undated": (said["date"].isna(), "in_no_month"),
         "later": (said["later"], "left_for_later"),
     }
