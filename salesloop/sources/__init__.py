@@ -14,7 +14,7 @@ from salesloop import paths as places
 from salesloop.errors import DataError
 from salesloop.params import UnitConfig
 from salesloop.schema import PLAN_TABLES
-from salesloop.sources import build, links, people, read
+from salesloop.sources import build, known, links, people, read
 from salesloop.sources import draft as drafts
 from salesloop.sources import mapping as mappings
 from salesloop.sources.draft import Draft
@@ -45,6 +45,7 @@ def draft(paths: str | Path | Iterable[str | Path], config: UnitConfig) -> Draft
 
 def load(
     paths: str | Path | Iterable[str | Path], config: UnitConfig, *, mapping: Any = None, as_of: dt.date | None = None,
+    save: bool = True,
 ) -> Landing:  # fmt: skip
     """Return the canonical tables of exported files, typed, with what was rejected and what was assumed.
 
@@ -61,6 +62,8 @@ def load(
         What the files are; then nothing is written.
     as_of : date, optional
         The day of the export; else the latest day in the files' names.
+    save : bool, default True
+        Whether the unit's mapping is written; a mere comparison writes nothing.
 
     Raises
     ------
@@ -72,10 +75,10 @@ def load(
     """
     file = places.params(config.unit) / "mapping.yml"
     own = mapping is None
-    known = mappings.read(file if own and file.is_file() else mapping)
-    made = drafts.make(paths, config, known)
+    said = mappings.read(file if own and file.is_file() else mapping)
+    made = drafts.make(paths, config, said)
     _refuse_empty(made)
-    if own and (made.questions or made.mapping != known):
+    if own and save and (made.questions or made.mapping != said):
         made.save(file)
     if made.questions:
         raise _open_questions(made, file if own else None)
@@ -108,8 +111,9 @@ def _open_questions(made: Draft, file: Path | None) -> DataError:
 
 def _landing(made: Draft, config: UnitConfig, as_of: dt.date | None) -> Landing:
     built = build.build(made.jobs, config)
-    people.settle(built)
-    links.settle(built)
+    before = known.stored(config.unit)
+    people.settle(built, before.get("reps"))
+    links.settle(built, before)
     tables, rejects = build.finish(built)
     days = [day for sheet, _, _ in made.jobs if (day := read.day_in_name(sheet.file))]
     day = as_of or max(days, default=None)

@@ -68,10 +68,19 @@ class Names:
         return bool(difflib.get_close_matches(bare(name), list(self.loose)[:5000], n=1, cutoff=0.88))
 
 
-def settle(built: Built) -> None:
-    """Join what names another row, and report what is misspelt, unknown or borne twice."""
-    _products(built)
-    _accounts(built)
+def settle(built: Built, stored: dict[str, pa.Table] | None = None) -> None:
+    """Join what names another row, and report what is misspelt, unknown or borne twice.
+
+    Parameters
+    ----------
+    built : Built
+        The tables of an import; changed in place.
+    stored : dict of pyarrow.Table, optional
+        ``id`` and ``name`` of the accounts and products that earlier imports brought.
+    """
+    before = stored or {}
+    _products(built, before.get("products"))
+    _accounts(built, before.get("accounts"))
     _deals(built)
     _by_lead(built)
     _orders_of_lines(built)
@@ -90,11 +99,13 @@ def _map(texts: pa.Array, table: dict[str, str | None]) -> pa.Array:
     return pa.array(list(table.values()), pa.string()).take(at) if table else pa.nulls(len(texts), pa.string())
 
 
-def _products(built: Built) -> None:
+def _products(built: Built, stored: pa.Table | None) -> None:
     """Bring products' names to the spelling of the table of products, and ids of products to names."""
     table = built.tables.get("products")
     if table is None:
-        return
+        if stored is None:
+            return
+        table = stored.rename_columns(["product", "name"])
     names = _texts(table, "product")
     known = Names.of(names, names)
     ids = {
@@ -132,9 +143,11 @@ def _respelled(built: Built, name: str, said: pa.Array, known: Names) -> pa.Arra
     return _map(said, table) if table else said
 
 
-def _accounts(built: Built) -> None:
+def _accounts(built: Built, stored: pa.Table | None) -> None:
     """Give deals, contacts, orders, payments and activities the id of the account that they name."""
     table = built.tables.get("accounts")
+    if table is None and stored is not None:
+        table = stored.rename_columns(["account_id", "name"])
     known = Names.of(_texts(table, "account_id"), _texts(table, "name")) if table is not None else Names()
     ids = set(_texts(table, "account_id").to_pylist()) if table is not None else set()
     for name, column in (("opportunities", "account"), ("contacts", "account"), ("orders", "account"), ("leads", "_account"),
@@ -143,7 +156,7 @@ def _accounts(built: Built) -> None:
             _join(
                 built, name, column, "account_id", known, fallback=name in ("opportunities", "orders"), what="account"
             )
-    if table is not None and "parent_id" in table.column_names:
+    if "accounts" in built.tables and table is not None and "parent_id" in table.column_names:
         parent = _texts(table, "parent_id")
         found = {text: text if text in ids else known.find(text)[0] for text in _counts(parent)}
         _set(built, "accounts", "parent_id", _map(parent, found))

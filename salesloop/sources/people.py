@@ -38,6 +38,7 @@ class Register:
     derived: dict[str, str] = field(default_factory=dict)
     alias: dict[str, str] = field(default_factory=dict)
     unsure: dict[str, int] = field(default_factory=dict)
+    stored: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def add(self, rep_id: str, name: str | None, *, listed: bool = False) -> None:
         """Add a person who has an id."""
@@ -61,8 +62,15 @@ class Register:
         if len(bearers) > 1:
             self.unsure[name] = len(bearers)
             return None
-        made = self.spelled.setdefault(norm(name), name)
-        self.derived.setdefault(made, made)
+        before = self.stored.get(norm(name), set())
+        ids = before - {one for one in before if norm(one) == norm(name)} or before
+        if len(ids) == 1 and norm(next(iter(ids))) != norm(name):
+            return next(iter(ids))
+        if len(ids) > 1:
+            self.unsure[name] = len(ids)
+            return None
+        made = next(iter(ids)) if ids else self.spelled.setdefault(norm(name), name)
+        self.derived.setdefault(made, self.spelled.setdefault(norm(name), name))
         return made
 
     def _known(self, rep_id: str, name: str | None) -> str:
@@ -75,9 +83,20 @@ class Register:
         return rep_id
 
 
-def settle(built: Built) -> Register:
-    """Give every owner an id, derive the reps that no table lists, and the memberships that users' tables state."""
+def settle(built: Built, stored: pa.Table | None = None) -> Register:
+    """Give every owner an id, derive the reps that no table lists, and the memberships that users' tables state.
+
+    Parameters
+    ----------
+    built : Built
+        The tables of an import; changed in place.
+    stored : pyarrow.Table, optional
+        ``id`` and ``name`` of the reps that earlier imports brought.
+    """
     register = Register()
+    for rep_id, name in zip(*(stored.column(part).to_pylist() for part in ("id", "name"))) if stored else ():
+        if name:
+            register.stored[norm(name)].add(rep_id)
     _listed(built, register)
     for name in (*_OWNED, "memberships"):
         _meet(built, register, name)
