@@ -323,16 +323,16 @@ def open_book(unit: str = "demo", period: str | pd.Period = "latest", as_of: dt.
         The unit is unknown, or the period is not frozen.
     """
     config, have = load_unit(unit), frozen_periods(unit)
+    day = dt.date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
     month = have[-1] if period in ("latest", None, "") and have else None
     month = month or (periods.parse_period(period) if period not in ("latest", None, "") else None)
-    if month is None or month not in have:
+    folder = paths.snapshot(unit, str(month) if day is None else f"{month}@{day}")
+    if month is None or not (folder / "meta.json").is_file():
         known = f"{have[0]} to {have[-1]}" if have else "none yet"
         raise ParameterError(
-            f"period {str(period)[:10]!r} of unit {unit!r}", found="no frozen tables",
+            f"period {str(period)[:10]!r} of unit {unit!r}", found="no frozen tables" + (f" as of {day}" if day else ""),
             allowed=f"frozen periods: {known}", next_step=f"make report UNIT={unit} PERIOD={month or 'latest'}",
         )  # fmt: skip
-    day = dt.date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
-    folder = paths.snapshot(unit, str(month)) if day is None else paths.snapshot(unit, f"{month}@{day}")
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     return Book(config=config, period=month, params=load_period(unit, month), as_of=day, meta=meta, folder=folder)
 
