@@ -124,9 +124,13 @@ def _of_tables(measure, activities, payments, feedback) -> pd.DataFrame:
     return pd.DataFrame({"on": pd.Series(dtype="datetime64[us]"), "value": pd.Series(dtype="float64")})
 
 
+_SCALES = {"csat5": (1, 5), "nps": (0, 10)}
+
+
 def _scores(measure: str, feedback: pd.DataFrame) -> pd.DataFrame:
     scale, top = ("csat5", 4) if measure == "csat" else ("nps", 9)
-    said = feedback[(feedback["scale"] == scale) & (feedback["respondent"] == "customer") & feedback["score"].notna()]
+    inside = feedback["score"].between(*_SCALES[scale])
+    said = feedback[(feedback["scale"] == scale) & (feedback["respondent"] != "rep") & inside]
     value = (said["score"] >= top).astype(float)
     if measure == "nps":
         value = 100.0 * (value - (said["score"] <= 6))

@@ -58,7 +58,7 @@ def read(feedback: pd.DataFrame, *, as_of: dt.date) -> pd.DataFrame:
     DataFrame
         The columns of `feedback`, ``month`` (Period; NaT without a date), ``valid`` (the score lies on its scale),
         ``words`` (the text that is read, at most 2,000 characters), ``language``, ``copies`` (rows of the same text),
-        ``first`` (the first of them), ``usable`` (its text is read for tone and themes), ``later``. Missing respondents
+        ``first`` (the first of them from its account, or from nobody named), ``usable`` (its text is read for tone and themes), ``later``. Missing respondents
         are customers.
     """
     said = feedback.reset_index(drop=True).copy()
@@ -73,7 +73,7 @@ def read(feedback: pd.DataFrame, *, as_of: dt.date) -> pd.DataFrame:
     tongues = {text: language(text) for text in unique}
     said["language"] = said["words"].map(tongues).astype(object)
     said["copies"] = said.groupby("words")["words"].transform("size").where(said["words"] != "", 1)
-    said["first"] = ~said["words"].duplicated()
+    said["first"] = ~said.assign(account=said["account"].fillna("")).duplicated(["words", "account"])
     size = said["words"].map(len).astype(int)
     repeated = (said["copies"] >= REPEATED) & (size > 12) & ~said["first"]
     said["later"] = (said["date"] > pd.Timestamp(as_of)).to_numpy()

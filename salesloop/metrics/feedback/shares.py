@@ -12,8 +12,8 @@ from salesloop.metrics.feedback.scores import span
 
 EMERGING = 0.05
 """The share of false alarms among emerging themes that is accepted (Benjamini-Hochberg)."""
-MONTH_LEAST, QUARTER_LEAST, LEAST = 300, 100, 20
-"""Comments of a language for which a month, a quarter stands alone; and the least for any share."""
+WINDOWS, LEAST = ((1, 300), (3, 100), (6, 50)), 20
+"""Months that stand alone with so many comments of a language, else twelve; and the least comments for any share."""
 BASE_MONTHS = 12
 COLUMNS = (
     "theme", "label", "language", "window", "n", "of", "share", "low", "high", "n_before", "of_before", "change", "p_value",
@@ -48,8 +48,8 @@ def fisher(now: int, n: int, before: int, m: int) -> float:
 
 
 def window_months(months: pd.Series, period: pd.Period) -> int:
-    """Return over how many months themes are counted: one with 300 comments, three with 100, else twelve."""
-    for length, least in ((1, MONTH_LEAST), (3, QUARTER_LEAST)):
+    """Return over how many months themes are counted: one with 300 comments, three with 100, six with 50, else twelve."""
+    for length, least in WINDOWS:
         if ((months > period - length) & (months <= period)).sum() >= least:
             return length
     return 12

@@ -19,8 +19,8 @@ from salesloop.metrics.feedback.spread import evenly
 
 LEAST, SETTLED = 60, 300
 """Comments of a language for any theme, and for a model that is frozen."""
-CHECK_MONTHS, WORSE, LEAST_CHECKED = 6, 1.10, 100
-"""Every so many months the fit is checked; refitted where the error has grown by this factor."""
+CHECK_MONTHS, HELD, LEAST_CHECKED = 6, 0.7, 100
+"""Every so many months the fit is checked; refitted where the themes explain less than this part of what they once did."""
 MEMORY_MONTHS, MOST_FITTED = 24, 6000
 ALIKE = 0.3
 """The least likeness (cosine of the word weights) for a new theme to take over an old one's id."""
@@ -48,8 +48,8 @@ class Model:
         The last month whose comments it was fitted to.
     n : int
         Comments it was fitted to.
-    error : float
-        The share of the comments' variation that it leaves open.
+    explained : float
+        The share of the words' variation that it explains in comments it was not fitted to (each half by the other's model).
     settled : bool
         Whether it is frozen; otherwise its themes may still change.
     """
@@ -61,7 +61,7 @@ class Model:
     components: np.ndarray
     fitted_until: str
     n: int
-    error: float
+    explained: float
     settled: bool
 
 
@@ -114,23 +114,49 @@ def fit(
     if matrix.shape[1] <= k or len(full) < LEAST:
         return None
     factors = NMF(k, init="nndsvda", max_iter=300, tol=1e-3)
-    shares = factors.fit_transform(matrix)
+    factors.fit(matrix)
     names = tuple(weights.get_feature_names_out())
     ids = tuple(f"{language}-{first + place}" for place in range(k))
     return Model(language, ids, names, weights.idf_, factors.components_, until, len(full),
-                 _error(matrix, shares, factors.components_), settled)  # fmt: skip
+                 _across(matrix, k), settled)  # fmt: skip
 
 
 def _same(tokens: list[str]) -> list[str]:
     return tokens
 
 
-def _error(matrix: Any, shares: np.ndarray, components: np.ndarray) -> float:
-    """Return the squared error of the factors over the squared size of the matrix, without making it dense."""
+def _across(matrix: Any, k: int) -> float:
+    """Return the share of variation explained in each half of the comments by themes fitted to the other."""
+    from sklearn.decomposition import NMF
+
+    halves = [matrix[0::2], matrix[1::2]]
+    made = [NMF(k, init="nndsvda", max_iter=200, tol=1e-3).fit(half).components_ for half in halves]
+    told = [_explained(half, _shares(half, other), other) for half, other in zip(halves, made[::-1], strict=True)]
+    return float(np.mean(told))
+
+
+def _shares(matrix: Any, components: np.ndarray) -> np.ndarray:
+    from sklearn.decomposition import non_negative_factorization
+
+    shares, _, _ = non_negative_factorization(
+        matrix,
+        H=components,
+        n_components=len(components),
+        init="custom",
+        update_H=False,
+        solver="cd",
+        max_iter=200,
+        tol=1e-3,
+    )
+    return shares
+
+
+def _explained(matrix: Any, shares: np.ndarray, components: np.ndarray) -> float:
+    """Return the part of the matrix's squared size that the factors explain, without making it dense."""
     total = float(matrix.multiply(matrix).sum())
     cross = float(np.sum(np.asarray(matrix @ components.T) * shares))
     fitted = float(np.sum((shares.T @ shares) * (components @ components.T)))
-    return (total - 2 * cross + fitted) / total if total else float("nan")
+    return (2 * cross - fitted) / total if total else float("nan")
 
 
 def apply(model: Model, tokens: Sequence[list[str]]) -> tuple[np.ndarray, np.ndarray, float]:
@@ -142,28 +168,17 @@ def apply(model: Model, tokens: Sequence[list[str]]) -> tuple[np.ndarray, np.nda
         The place in ``model.ids``; -1 where no word of the comment is known.
     weight : ndarray
         The theme's share of what the themes say of the comment.
-    error : float
-        As `Model.error`, over these comments.
+    explained : float
+        As `Model.explained`, over these comments.
     """
-    from sklearn.decomposition import non_negative_factorization
-
     matrix = _weighted(model, tokens)
     if not matrix.shape[0]:
         return np.zeros(0, dtype=int), np.zeros(0), float("nan")
-    shares, _, _ = non_negative_factorization(
-        matrix,
-        H=model.components,
-        n_components=len(model.ids),
-        init="custom",
-        update_H=False,
-        solver="cd",
-        max_iter=200,
-        tol=1e-3,
-    )
+    shares = _shares(matrix, model.components)
     total = shares.sum(axis=1)
     place = np.where(total > 1e-9, shares.argmax(axis=1), -1)
     weight = np.where(total > 1e-9, shares.max(axis=1) / np.maximum(total, 1e-12), 0.0)
-    return place, weight, _error(matrix, shares, model.components)
+    return place, weight, _explained(matrix, shares, model.components)
 
 
 def _weighted(model: Model, tokens: Sequence[list[str]]) -> Any:
@@ -250,9 +265,9 @@ def chain(months: pd.Series, tokens: Sequence[list[str]], *, language: str, peri
     at = start + CHECK_MONTHS
     while model is not None and at <= period:
         recent = (months > at - CHECK_MONTHS) & (months <= at)
-        error = apply(model, words[recent].tolist())[2] if recent.sum() >= LEAST_CHECKED else float("nan")
-        worse = error > WORSE * model.error
-        checks.append((str(at), int(recent.sum()), model.error, error, bool(worse)))
+        now = apply(model, words[recent].tolist())[2] if recent.sum() >= LEAST_CHECKED else float("nan")
+        worse = now < HELD * model.explained
+        checks.append((str(at), int(recent.sum()), model.explained, now, bool(worse)))
         refitted = _fitted(months, words, at, language) if worse else None
         if refitted is not None:
             model, log = matched(model, refitted)
@@ -263,7 +278,7 @@ def chain(months: pd.Series, tokens: Sequence[list[str]], *, language: str, peri
 
 
 def _checks(rows: list[tuple]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["checked", "n", "error_fitted", "error_now", "refitted"])
+    return pd.DataFrame(rows, columns=["checked", "n", "explained_then", "explained_now", "refitted"])
 
 
 def _settled_at(months: pd.Series, words: pd.Series) -> pd.Period | None:

@@ -18,6 +18,8 @@ STRENGTH = 3.0
 """How little the weights are held back; chosen on public reviews, flat between 1 and 10."""
 TONES = ("negative", "neutral", "positive")
 SURE = 0.9
+NEUTRAL_LEAST = 0.5
+"""F1 that the neutral tone must reach to be told at all; else scores in the middle teach nothing and tone has two kinds."""
 """Chance from which on a text counts as speaking against its score."""
 _CUTS = {"nps": (6, 9), "csat5": (2, 4), "ces7": (3, 5)}
 
@@ -158,7 +160,7 @@ def told(said: pd.DataFrame, lexicon: words.Lexicon, *, seed: int = 0) -> tuple[
     tones : DataFrame
         On the index of the usable comments: ``tone``, ``p_negative`` (NaN by lexicon), ``stated`` (what the score says).
     basis : DataFrame
-        ``language, n, n_scored, kind`` (learned, lexicon), ``accuracy, low, high`` (95 %), ``macro_f1``,
+        ``language, n, n_scored, kind`` (learned, lexicon), ``tones`` (2 where the middle one cannot be told), ``accuracy, low, high`` (95 %), ``macro_f1``,
         ``calibration_error`` by cross-validation; for the lexicon, against the scores there are.
     """
     stated, parts, basis = by_score(said), [], []
@@ -169,7 +171,7 @@ def told(said: pd.DataFrame, lexicon: words.Lexicon, *, seed: int = 0) -> tuple[
         made, row = _language(own, stated.loc[own.index], tongue, lexicon, seed)
         parts.append(made)
         basis.append(row)
-    columns = ["language", "n", "n_scored", "kind", "accuracy", "low", "high", "macro_f1", "calibration_error"]
+    columns = ["language", "n", "n_scored", "kind", "tones", "accuracy", "low", "high", "macro_f1", "calibration_error"]
     empty = pd.DataFrame(
         {"tone": pd.Series(dtype=object), "p_negative": pd.Series(dtype=float), "stated": pd.Series(dtype=object)}
     )
@@ -193,6 +195,7 @@ def _language(
         "n": len(own),
         "n_scored": int(scored.sum()),
         "kind": "lexicon",
+        "tones": 3,
         **scored_well(made[scored]),
     }
 
@@ -200,12 +203,8 @@ def _language(
 def _learned(
     own: pd.DataFrame, stated: pd.Series, usable: pd.Series, tongue: str, seed: int
 ) -> tuple[pd.DataFrame, dict]:
-    from salesloop.metrics.feedback.spread import evenly
 
-    taught = evenly(own.index[usable], MOST_LEARNED)
-    model, unseen = learn(
-        own.loc[taught, "words"].tolist(), stated[taught].tolist(), folds=5 if len(taught) < 3000 else 3, seed=seed
-    )
+    model, unseen, taught = _best(own, stated, usable, seed)
     rest = own.index.difference(taught, sort=False)
     chances = pd.DataFrame(unseen, index=taught, columns=model.tones)
     if len(rest):
@@ -214,8 +213,37 @@ def _learned(
     chances = chances.reindex(own.index)
     p = chances.get("negative", pd.Series(np.nan, index=own.index))
     made = pd.DataFrame({"tone": chances.idxmax(axis=1), "p_negative": p, "stated": stated}, index=own.index)
-    row = {"language": tongue, "n": len(own), "n_scored": int(usable.sum()), "kind": "learned"}
+    row = {
+        "language": tongue,
+        "n": len(own),
+        "n_scored": int(usable.sum()),
+        "kind": "learned",
+        "tones": len(model.tones),
+    }
     return made, row | scored_well(made.loc[taught])
+
+
+def _best(own: pd.DataFrame, stated: pd.Series, usable: pd.Series, seed: int) -> tuple[Learned, np.ndarray, pd.Index]:
+    """Learn three tones; where the middle one cannot be told from the others, learn two."""
+    from salesloop.metrics.feedback.spread import evenly
+
+    taught = evenly(own.index[usable], MOST_LEARNED)
+    outer = taught[(stated[taught] != "neutral").to_numpy()]
+    if len(outer) < len(taught) and not _neutral_told(own, stated, taught, seed) and stated[outer].nunique() > 1:
+        taught = outer
+    folds = 5 if len(taught) < 3000 else 3
+    model, unseen = learn(own.loc[taught, "words"].tolist(), stated[taught].tolist(), folds=folds, seed=seed)
+    return model, unseen, taught
+
+
+def _neutral_told(own: pd.DataFrame, stated: pd.Series, taught: pd.Index, seed: int) -> bool:
+    from salesloop.metrics.feedback.spread import evenly
+
+    tried = evenly(taught, 3000)
+    model, unseen = learn(own.loc[tried, "words"].tolist(), stated[tried].tolist(), folds=3, seed=seed)
+    guess = pd.Series(np.array(model.tones)[unseen.argmax(axis=1)], index=tried)
+    truth, found = stated[tried] == "neutral", guess == "neutral"
+    return bool(2 * (truth & found).sum() / max(truth.sum() + found.sum(), 1) >= NEUTRAL_LEAST)
 
 
 def scored_well(made: pd.DataFrame) -> dict[str, float]:
