@@ -95,11 +95,29 @@ def _execute(task: Task, tell: Tell) -> None:
     from salesloop.run import engine
 
     target = Path(task.work) / Path(task.notebook).name
-    papermill.execute_notebook(
-        _plain(task.notebook), _plain(str(target)), task.parameters, engine_name=engine.NAME, progress_bar=False,
-        tell=tell,
-    )  # fmt: skip
+    files.write(target, with_names(Path(task.notebook).read_text(encoding="utf-8")))
+    path = _plain(str(target))
+    papermill.execute_notebook(path, path, task.parameters, engine_name=engine.NAME, progress_bar=False, tell=tell)
     tidy(target)
+
+
+def with_names(notebook: str) -> str:
+    """Return a notebook whose cells have an id each; a missing one, or the second of its name, gets its place's.
+
+    Examples
+    --------
+    >>> twice = {"cells": [{"id": "a"}, {"id": "a"}, {}], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}
+    >>> [cell["id"] for cell in json.loads(with_names(json.dumps(twice)))["cells"]]
+    ['a', 'cell-2', 'cell-3']
+    """
+    content, seen = json.loads(notebook), set()
+    if (content.get("nbformat", 4), content.get("nbformat_minor", 0)) < (4, 5):
+        return notebook
+    for place, cell in enumerate(content["cells"], 1):
+        if not cell.get("id") or cell["id"] in seen:
+            cell["id"] = f"cell-{place}"
+        seen.add(cell["id"])
+    return json.dumps(content, ensure_ascii=False)
 
 
 def _plain(path: str) -> str:

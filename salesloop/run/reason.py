@@ -78,9 +78,14 @@ def why(error: BaseException, cell: str = "") -> str:
 
 
 def _known(error: KeyError, cell: str) -> bool:
-    """Return whether a missing key is a word of the code: a canonical column or table, or one that the cell names."""
+    """Return whether a missing key is a word of the code: a column or table, a message, or one that the cell names."""
     key = str(error.args[0]) if error.args else ""
-    return key in TABLES or key in cell or any(key in table.columns for table in TABLES.values())
+    if key in TABLES or key in cell or any(key in table.columns for table in TABLES.values()):
+        return True
+    from salesloop.messages import catalogue
+
+    head, dot, _ = key.partition(".")
+    return bool(dot) and any(name.startswith(head + ".") for name in catalogue("en"))
 
 
 def place(error: BaseException) -> str:
