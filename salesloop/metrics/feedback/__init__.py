@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from salesloop.metrics.feedback import money, proposals, reading, say, scores, shares, themes, tone, words
+from salesloop.metrics.feedback import fresh, money, proposals, reading, say, scores, shares, themes, tone, words
 
 __all__ = [
-    "chains", "comments", "labels", "matches", "models", "money", "name_list", "negative_share", "proposals", "quotes", "reading",
-    "say", "scores", "shares", "themes", "told", "tone", "top_words", "words",
+    "chains", "comments", "fresh", "labels", "matches", "models", "money", "name_list", "negative_share", "proposals", "quotes",
+    "reading", "say", "scores", "shares", "themes", "told", "tone", "top_words", "words",
 ]  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def told(
     Returns
     -------
     DataFrame
-        The rows of `comments` with ``theme`` (None where none is told), ``weight`` and ``tone``.
+        The rows of `comments` with ``theme`` (None where none is told), ``weight``, ``tokens`` and ``tone``.
     """
     own = comments(said).copy()
     parts = [chain.themes for chain in found.values()]
@@ -60,6 +60,8 @@ def told(
     own["theme"] = theme["theme"].reindex(own.index).map(lambda one: joined.get(one, one))
     own["theme"] = own["theme"].astype(object).where(own["theme"].notna(), None)
     own["weight"] = theme["weight"].reindex(own.index).fillna(0.0)
+    tokens = theme["tokens"].reindex(own.index) if "tokens" in theme else pd.Series(None, index=own.index, dtype=object)
+    own["tokens"] = [one if isinstance(one, list) else [] for one in tokens]
     own["tone"] = tones["tone"].reindex(own.index)
     return own
 

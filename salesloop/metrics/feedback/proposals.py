@@ -87,5 +87,5 @@ def measures(themes: pd.DataFrame, areas: Mapping[str, str], *, overall_negative
 
 def areas(top: Mapping[str, list[str]], lexicon: Lexicon, by_hand: Mapping[str, str]) -> dict[str, str]:
     """Return the kind of change of every theme: what people wrote, else what its words point to."""
-    found = {name: area_of(words, name.partition("-")[0], lexicon["areas"]) for name, words in top.items()}  # type: ignore[arg-type]
+    found = {name: area_of(words, name[:2], lexicon["areas"]) for name, words in top.items()}  # type: ignore[arg-type]
     return {**found, **by_hand}

@@ -48,6 +48,14 @@ MEASURES_SHOWN = ("label", "area", "proposal", "why", "n", "share", "negative_sh
 REPS = {"measure": "word", "n_people": "count", "n": "count", "value": "number", "low": "number", "high": "number"}
 QUOTES = {"tone": "word", "date": "date", "language": "word"}
 DISAGREE = {"date": "date", "scale": "word", "score": "count", "stated": "word", "tone": "word", "p": "percent"}
+WORDS = {
+    "language": "word",
+    "window": "period",
+    "n": "count",
+    "share": "percent",
+    "change": "points",
+    "q_value": "ratio",
+}
 MATCHES = {"refitted": "period", "likeness": "ratio", "kept": "word"}
 
 
@@ -154,7 +162,7 @@ def growth(found: pd.DataFrame) -> Sentence:
     if len(growing):
         first = growing.sort_values("q_value", kind="stable").iloc[0]
         return "feedback.emerging", {"n": len(growing), "theme": first["label"], "share": first["share"],
-                                     "before": first["share"] - first["change"], "q": first["q_value"]}  # fmt: skip
+                                     "before": first["share"] - first["change"], "of": int(first["of"])}  # fmt: skip
     tested = found[found["p_value"].notna()] if len(found) else found
     if tested.empty:
         return "feedback.emerging_untested", {"need": shares.LEAST}

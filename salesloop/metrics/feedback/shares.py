@@ -78,7 +78,7 @@ def table(told: pd.DataFrame, period: pd.Period, *, labels: Mapping[str, str]) -
     rows = []
     for theme, own in told[told["theme"].notna()].groupby("theme", sort=True):
         peers = told[told["language"].isin(set(own["language"]))]
-        rows.append(_row(str(theme), own, peers, period, labels))
+        rows.append(row(str(theme), own, peers, period, labels))
     made = pd.DataFrame(rows, columns=list(COLUMNS))
     if made.empty:
         return made
@@ -87,7 +87,8 @@ def table(told: pd.DataFrame, period: pd.Period, *, labels: Mapping[str, str]) -
     return made.sort_values(["n", "theme"], ascending=[False, True], kind="stable").reset_index(drop=True)
 
 
-def _row(theme: str, own: pd.DataFrame, peers: pd.DataFrame, period: pd.Period, labels: Mapping[str, str]) -> dict:
+def row(theme: str, own: pd.DataFrame, peers: pd.DataFrame, period: pd.Period, labels: Mapping[str, str]) -> dict:
+    """Return one row of `table` for a theme: its comments `own` among its `peers`, without correction for many looks."""
     length = window_months(peers["month"], period)
     inside = {name: _within(frame["month"], period, length) for name, frame in (("own", own), ("peers", peers))}
     earlier = {

@@ -252,7 +252,7 @@ def chain(months: pd.Series, tokens: Sequence[list[str]], *, language: str, peri
     Returns
     -------
     Chain
-        ``themes`` has, on the index of `months`, ``theme`` (None where none is told) and ``weight``.
+        ``themes`` has, on the index of `months`, ``theme`` (None where none is told), ``weight`` and ``tokens``.
     """
     words = pd.Series(list(tokens), index=months.index, dtype=object)
     start = _settled_at(months, words)
@@ -299,7 +299,7 @@ def _told(model: Model | None, words: pd.Series) -> pd.DataFrame:
         )
     place, weight, _ = apply(model, words.tolist())
     theme = [model.ids[one] if one >= 0 else None for one in place]
-    return pd.DataFrame({"theme": pd.Series(theme, index=words.index, dtype=object), "weight": weight})
+    return pd.DataFrame({"theme": pd.Series(theme, index=words.index, dtype=object), "weight": weight, "tokens": words})
 
 
 def top_words(model: Model, most: int = 4) -> dict[str, list[str]]:
