@@ -55,7 +55,7 @@ def load(
     Parameters
     ----------
     paths : path or iterable of paths
-        A file, several files, or a folder by its first level.
+        A file, several files, a folder by its first level, or a mapping whose entries name files beside it.
     config : UnitConfig
         The unit.
     mapping : Mapping, dict or path, optional
@@ -74,6 +74,8 @@ def load(
         The mapping is wrong.
     """
     file = places.params(config.unit) / "mapping.yml"
+    if mapping is None and (given := _a_mapping(paths)) is not None:
+        paths, mapping = mappings.files_of(given), given
     own = mapping is None
     said = mappings.read(file if own and file.is_file() else mapping)
     made = drafts.make(paths, config, said)
@@ -83,6 +85,12 @@ def load(
     if made.questions:
         raise _open_questions(made, file if own else None)
     return _landing(made, config, as_of)
+
+
+def _a_mapping(paths: str | Path | Iterable[str | Path]) -> Path | None:
+    """Return the one path if it is a mapping, which names its files itself."""
+    named = [Path(paths)] if isinstance(paths, (str, Path)) else [Path(path) for path in paths]
+    return named[0] if len(named) == 1 and named[0].suffix.lower() in (".yml", ".yaml") and named[0].is_file() else None
 
 
 def _refuse_empty(made: Draft) -> None:

@@ -15,7 +15,7 @@ from salesloop.clean import plain_label
 from salesloop.errors import SalesloopError, raise_all
 from salesloop.params import UnitConfig
 from salesloop.schema import TABLES
-from salesloop.sources import detect, guess, moments, read, words
+from salesloop.sources import build, detect, guess, moments, read, words
 from salesloop.sources.guess import Notes, Question
 from salesloop.sources.landing import FileReport
 from salesloop.sources.mapping import ASK, FileMapping, Mapping, asked, pattern
@@ -73,6 +73,18 @@ class Draft:
         return (
             "\n".join([text, *(line for entry in self.mapping.files[len(old) :] for line in self._entry(entry))]) + "\n"
         )
+
+    def lines(self) -> list[str]:
+        """Return what the draft holds, for the terminal: files with their tables, assumptions, questions."""
+        told = []
+        for sheet, entry, report in self.jobs:
+            name = f"{report.file} [{report.sheet}]" if report.sheet else report.file
+            known = f"{len(entry.columns)} columns known, {len(build.unknown_labels(sheet, entry))} kept aside"
+            told.append(f"{name}: {entry.table} ({entry.profile}, {report.encoding}), {sheet.read:,} rows, {known}")
+            told += [f"  {note}" for note in report.notes]
+        told += [f"{report.file}: {report.notes[0] if report.notes else 'set aside'}" for report in self.aside]
+        told += [f"assumed: {text}" for text in self.assumptions]
+        return told + [f"question: {one.file}, {one.place}: {one.text}" for one in self.questions]
 
     def text(self) -> str:
         """Return the mapping as commented YAML."""
@@ -239,7 +251,8 @@ def _one(
 ) -> None:  # fmt: skip
     report = FileReport(sheet.file, sheet=sheet.sheet, encoding=sheet.encoding or sheet.kind, notes=list(sheet.notes))
     if match.kind is None or match.kind.aside:
-        report.read = 0
+        report.read = report.rejected = sheet.read
+        report.by_rule = {"set_aside": sheet.read} if sheet.read else {}
         report.notes.insert(0, f"set aside: {_why(match)}")
         made.aside.append(report)
         return

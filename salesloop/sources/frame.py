@@ -255,10 +255,8 @@ def as_json(sheet: Sheet, names: list[str], rows: np.ndarray | None = None) -> p
         parts.append(pair.take(indices))
     if not parts:
         return pa.nulls(n, pa.string())
-    inner = pc.binary_join_element_wise(*parts, ", ", null_handling="skip")
-    return pc.if_else(
-        pc.equal(inner, ""), pa.scalar(None, pa.string()), pc.binary_join_element_wise("{", inner, "}", "")
-    )
+    inner = values.joined(parts, ", ")
+    return pc.binary_join_element_wise("{", inner, "}", "")
 
 
 def _quoted(texts: pa.Array) -> pa.Array:

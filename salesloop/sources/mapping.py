@@ -79,7 +79,8 @@ class FileMapping(BaseModel):
 
     def fits(self, file: str, sheet: str = "") -> bool:
         """Return whether a file (and sheet) is of this kind."""
-        return fnmatchcase(file.casefold(), self.file.casefold()) and self.sheet in ("", sheet)
+        name = self.file.replace("\\", "/").rpartition("/")[2]
+        return fnmatchcase(file.casefold(), name.casefold()) and self.sheet in ("", sheet)
 
     def options(self) -> dict[str, Any]:
         """Return what is said about reading the file."""
@@ -138,6 +139,17 @@ def read(source: Mapping | dict | str | Path | None) -> Mapping:
     raise_all([ParameterError(name + ": " + thing, found=found, allowed=allowed)
                for thing, found, allowed in _unknown(made)])  # fmt: skip
     return made
+
+
+def files_of(file: Path) -> list[Path]:
+    """Return the files that a mapping's entries name, from the mapping's own folder."""
+    found = [path for entry in read(file).files for path in sorted(file.parent.glob(entry.file)) if path.is_file()]
+    if not found:
+        raise ParameterError(
+            f"mapping {file.name}", found="no file of the names that it gives", allowed="names from the mapping's folder",
+            next_step="correct `file:` in its entries",
+        )  # fmt: skip
+    return list(dict.fromkeys(found))
 
 
 def _mistake(name: str, problem: Any) -> ParameterError:

@@ -180,13 +180,8 @@ def _full_name(frame: Frame) -> None:
     if frame.has("name") or not frame.has("_last_name"):
         return
     last, first = frame.get("_last_name"), frame.get("_first_name")
-    if frame.sheet.chinese:
-        frame.columns["name"] = pc.binary_join_element_wise(last, first, "", null_handling="skip")
-    else:
-        frame.columns["name"] = pc.binary_join_element_wise(first, last, " ", null_handling="skip")
-    frame.columns["name"] = pc.if_else(
-        pc.equal(frame.columns["name"], ""), pa.scalar(None, pa.string()), frame.columns["name"]
-    )
+    chinese = frame.sheet.chinese
+    frame.columns["name"] = values.joined([last, first] if chinese else [first, last], "" if chinese else " ")
 
 
 def _activities(frame: Frame) -> None:

@@ -206,6 +206,19 @@ def money(value: pa.Array) -> pa.Array:
     return pc.round(value, 2, "half_towards_infinity").cast(MONEY)
 
 
+def joined(parts: list[pa.Array], sign: str) -> pa.Array:
+    """Return the texts of several columns joined by a sign, nulls left out; null where nothing is left.
+
+    Examples
+    --------
+    >>> joined([pa.array(["a", None, None]), pa.array(["b", "c", None])], " ").to_pylist()
+    ['a b', 'c', None]
+    """
+    led = pc.binary_join_element_wise("", *parts, sign, null_handling="skip")
+    bare = pc.utf8_slice_codeunits(led, len(sign))
+    return pc.if_else(pc.equal(led, ""), pa.scalar(None, pa.string()), bare)
+
+
 def flag(texts: pa.Array) -> pa.Array:
     """Return yes and no in their usual spellings, null for anything else."""
     table = {**dict.fromkeys(_YES, True), **dict.fromkeys(_NO, False)}
