@@ -10,27 +10,34 @@ from salesloop import style
 from salesloop.messages import Text
 
 
-def _scope(row, text: Text) -> str:
-    return text.word("company") if row.level == "company" else str(row.name)
+def _scopes(table: pd.DataFrame, text: Text) -> list[str]:
+    """Name each row; a region that shares its name with a team says which it is."""
+    twice = set(table.loc[table["name"].duplicated(keep=False), "name"].dropna())
+    return [
+        text.word("company") if level == "company" else f"{name} ({text.word(level)})" if name in twice else str(name)
+        for level, name in zip(table["level"], table["name"], strict=True)
+    ]
 
 
 def attainment(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     """Draw a bullet a scope: attained to date as a bar, what is expected as a dot with its 80 % range, the target at 100 %.
 
-    `table` has ``level, name, attained, expected, low, high``.
+    `table` has ``level, name, attained, expected, low, high``; both shares are written at the right.
     """
     ax = style.figure(narrow, rows=max(len(table), 2))
     if table.empty:
         return style.empty(ax, text.t("goals.label.nothing"))
     rows = np.arange(len(table))
-    names = [_scope(row, text) for row in table.drop(columns="name").assign(name=table["name"]).itertuples(index=False)]
     colors = [style.TOTAL if level == "company" else style.BLUE for level in table["level"]]
-    style.bars(ax, names, table["attained"], text=text, kind="percent", colors=colors, notes=[""] * len(table))
+    style.bars(
+        ax, _scopes(table, text), table["attained"], text=text, kind="percent", colors=colors, notes=[""] * len(table)
+    )
     ax.hlines(rows, table["low"], table["high"], color=style.ORANGE, linewidth=3, alpha=0.4)
     ax.scatter(table["expected"], rows, color=style.ORANGE, s=34, zorder=3)
-    ends = table[["attained", "high"]].max(axis=1).fillna(0.0)
-    for row, (end, value) in enumerate(zip(ends, table["attained"], strict=True)):
-        style.label(ax, max(float(end), 0.0), row, text.show(float(value), "percent"), size=style.SIZE - 0.5)
+    right = float(np.nanmax([1.0, *table["attained"], *table["high"]]))
+    for row, (now, later) in enumerate(zip(table["attained"], table["expected"], strict=True)):
+        words = text.percent(now) if np.isnan(later) else f"{text.percent(now)} → {text.percent(later)}"
+        style.label(ax, right, row, words, size=style.SIZE - 0.5)
     style.reference(ax, 1.0, text.t("goals.label.target"), color=style.INK)
     return ax
 
@@ -49,7 +56,6 @@ def p_hit(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     notes = [f"{text.percent(p)} · {text.money(a)}" for p, a in zip(table["p_hit"], table["amount"], strict=True)]
     style.bars(ax, names, table["p_hit"], text=text, kind="percent", notes=notes)
     ax.set_xlim(0, 1)
-    style.reference(ax, 0.5, text.t("goals.label.even"), color=style.MUTED)
     return ax
 
 

@@ -10,6 +10,8 @@ from salesloop.metrics.goals.ground import Ground
 COLUMNS = ("period", "level", "name", "target", "capacity", "low", "high", "gap", "gap_reps", "reps", "ramping", "n")
 RAMPED_SHARE, WINDOW, LONGEST = 0.8, 3, 18
 LEAST_REP_MONTHS, LEAST_RAMPS = 12, 5
+ESTABLISHED = 12
+"""Months after which a rep counts as a peer, ramped or not: their own bookings tell."""
 _PRIOR_MONTHS = 6
 Z80 = 1.2815515655446004
 
@@ -97,7 +99,7 @@ def ramp(months: pd.DataFrame) -> tuple[np.ndarray, int]:
     """
     line = np.minimum((np.arange(LONGEST + 1) + 1) / 6, 1.0)
     started = months[months["tenure"].notna()]
-    peers = months[months["tenure"].isna() | (months["tenure"] >= 12)]["amount"].mean()
+    peers = months[months["tenure"].isna() | (months["tenure"] >= ESTABLISHED)]["amount"].mean()
     n = started["rep"].nunique()
     if n < LEAST_RAMPS or not peers > 0:
         return line, n
@@ -133,7 +135,7 @@ def kaplan_meier(times: np.ndarray, seen: np.ndarray, longest: int) -> np.ndarra
 
 def ramped_month(months: pd.DataFrame, last: pd.Period) -> tuple[pd.Series, float, float, int]:
     """Return a ramped rep's bookings a month, shrunk to the mean of all, by rep; that mean, its spread and its n."""
-    full = months[(months["tenure"].isna() | (months["tenure"] >= 6)) & (months["period"] > last - 12)]
+    full = months[(months["tenure"].isna() | (months["tenure"] >= ESTABLISHED)) & (months["period"] > last - 12)]
     if full.empty:
         return pd.Series(dtype=float), float("nan"), float("nan"), 0
     mean, spread = float(full["amount"].mean()), float(full["amount"].std(ddof=1)) if len(full) > 1 else float("nan")
@@ -175,6 +177,14 @@ def capacity(judged: pd.DataFrame, people: pd.DataFrame, *, ground: Ground) -> p
     return pd.DataFrame(made, columns=list(COLUMNS))
 
 
+def _ramped(began: pd.Timestamp, month: pd.Period, share: np.ndarray) -> float:
+    """Return what to expect of a rep in a month as a share of a ramped one."""
+    if pd.isna(began):
+        return 1.0
+    tenure = max((month - began.to_period("M")).n, 0)
+    return 1.0 if tenure >= ESTABLISHED else float(share[tenure])
+
+
 def _carry(row, people, own, mean, spread, share, n, ground: Ground) -> dict:
     months = pd.period_range(row["begins"], row["ends"], freq="M")
     there = people if row["level"] == "company" else people[people["team"] == row["name"]]
@@ -185,9 +195,7 @@ def _carry(row, people, own, mean, spread, share, n, ground: Ground) -> dict:
         for month in months:
             if pd.notna(one["ended"]) and month > one["ended"].to_period("M"):
                 continue
-            done = (
-                share[min(max((month - one["began"].to_period("M")).n, 0), LONGEST)] if pd.notna(one["began"]) else 1.0
-            )
+            done = _ramped(one["began"], month, share)
             total, parts = total + done * rate, parts + done
     sd = spread * np.sqrt(parts + parts**2 / n) if np.isfinite(spread) else float("nan")
     gap = row["amount"] - total

@@ -39,18 +39,21 @@ def mismatches(judged: pd.DataFrame, membership: pd.DataFrame, *, since: pd.Peri
     rows: list[dict | None] = []
     for (_, _, _), group in told.groupby(["period", "measure", "tier"], sort=True):
         own = group[group["level"] == "company"]
-        rows += [_gap(own, group[group["level"] == level], level) for level in ("region", "team", "rep") if len(own)]
+        for level in ("region", "team", "rep"):
+            parts = group[group["level"] == level]
+            rows.append(_gap(own, parts, level, complete=set(membership[level].dropna()) <= set(parts["name"])))
         for team in group[group["level"] == "team"].to_dict("records"):
             reps = membership.loc[membership["team"] == team["name"], "rep"]
             inside = group[(group["level"] == "rep") & group["name"].isin(reps)]
-            rows.append(_gap(pd.DataFrame([team]), inside, "rep"))
+            rows.append(_gap(pd.DataFrame([team]), inside, "rep", complete=set(reps.dropna()) <= set(inside["name"])))
     rows += _over_time(told[~told["derived"].fillna(False).astype(bool)])
     made = pd.DataFrame([row for row in rows if row], columns=list(MISMATCH))
     return made[made["difference"].abs() > _TOLERANCE].reset_index(drop=True)
 
 
-def _gap(own: pd.DataFrame, parts: pd.DataFrame, level: str) -> dict | None:
-    if parts.empty or own.empty:
+def _gap(own: pd.DataFrame, parts: pd.DataFrame, level: str, *, complete: bool = True) -> dict | None:
+    """Return how far parts are from their whole; parts that are stated for some only can exceed it but not fall short."""
+    if parts.empty or own.empty or (not complete and parts["amount"].sum() <= own["amount"].iloc[0]):
         return None
     whole = own.iloc[0]
     return {"id": whole["id"], "period": whole["period"], "measure": whole["measure"], "tier": whole["tier"],

@@ -24,9 +24,9 @@ def plan(judged: pd.DataFrame, deals: pd.DataFrame, *, ground: Ground) -> pd.Dat
     Returns
     -------
     DataFrame
-        ``id, period, level, name, gap`` (to an even chance), ``weeks`` left, ``line`` (win_open: what open deals hold
-        beyond what is expected of them, pull_in: what is expected of them only later, create: what is left for deals
-        not created yet), ``amount`` and its ``share`` of the gap. The first two are ceilings, not expectations.
+        ``id, period, level, name, gap`` (to an even chance), ``weeks`` left, ``line`` (pull_in: what is expected of open
+        deals only after the coming month; win_open: what open deals hold beyond all that is expected of them), ``amount``
+        it holds, and ``share`` of it that the gap would take; above 1 it is not enough.
     """
     rows = judged[
         (judged["measure"] == "bookings") & (judged["tier"] == "base") & judged["level"].isin(["company", "team"])
@@ -36,12 +36,10 @@ def plan(judged: pd.DataFrame, deals: pd.DataFrame, *, ground: Ground) -> pd.Dat
     for row in rows.to_dict("records"):
         own = deals if row["level"] == "company" else deals[deals["team"] == row["name"]]
         room = _room(own)
-        left = row["need_50"]
-        for line in ("pull_in", "win_open", "create"):
-            amount = left if line == "create" else min(room[line], left)
-            left -= amount
+        for line, amount in room.items():
             made.append({**{key: row[key] for key in ("id", "period", "level", "name")}, "gap": row["need_50"],
-                         "weeks": _weeks(row["ends"], ground), "line": line, "amount": amount, "share": amount / row["need_50"]})  # fmt: skip
+                         "weeks": _weeks(row["ends"], ground), "line": line, "amount": amount,
+                         "share": row["need_50"] / amount if amount > 0 else float("nan")})  # fmt: skip
     return pd.DataFrame(made, columns=list(COLUMNS))
 
 

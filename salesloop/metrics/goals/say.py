@@ -105,14 +105,11 @@ def counts(judged: pd.DataFrame) -> list[Sentence]:
     if judged.empty:
         return []
     told = judged["verdict"].value_counts()
-    done = [
-        ("goals.counts_past", {"n": int(told.get("met", 0) + told.get("missed", 0)), "met": int(told.get("met", 0))})
-    ]
-    ahead = {"n": int(len(judged) - told.get("met", 0) - told.get("missed", 0)), "course": int(told.get("on_course", 0)),
-             "risk": int(told.get("at_risk", 0)), "stretch": int(told.get("no_stretch", 0)),
-             "credible": int(told.get("not_credible", 0)),
+    over = int(sum(told.get(name, 0) for name in OVER))
+    ahead = {"n": len(judged) - over, "course": int(told.get("on_course", 0)), "risk": int(told.get("at_risk", 0)),
+             "stretch": int(told.get("no_stretch", 0)), "credible": int(told.get("not_credible", 0)),
              "unknown": int(sum(told.get(name, 0) for name in ("cannot_tell", "not_measurable", "too_far")))}  # fmt: skip
-    return [*done, ("goals.counts_ahead", ahead)]
+    return [("goals.counts_past", {"n": over, "met": int(told.get("met", 0))}), ("goals.counts_ahead", ahead)]
 
 
 def issues(found: pd.DataFrame) -> list[Sentence]:
@@ -194,8 +191,7 @@ def recovery(table: pd.DataFrame) -> list[Sentence]:
         sums = rows.groupby("line")["amount"].sum()
         first = rows.iloc[0]
         values = {"period": first["period"], "scope": told_name(first["name"]), "gap": first["gap"], "weeks": first["weeks"],
-                  "open": float(sums.get("win_open", 0.0)), "pull": float(sums.get("pull_in", 0.0)),
-                  "create": float(sums.get("create", 0.0))}  # fmt: skip
+                  "open": float(sums.get("win_open", 0.0)), "pull": float(sums.get("pull_in", 0.0))}  # fmt: skip
         told.append(("goals.recovery_company" if first["level"] == "company" else "goals.recovery", values))
     return told[:4] or [("goals.recovery_none", {})]
 
@@ -245,13 +241,13 @@ def _choices(ground: Ground) -> list[str]:
 
 
 def chances(judged: pd.DataFrame) -> pd.DataFrame:
-    """Return the chart of P(hit): the company's bookings targets ahead, ``period, tier, p_hit, amount``."""
+    """Return the chart of P(hit): the company's bookings targets ahead, months first, ``period, tier, p_hit, amount``."""
     rows = judged[(judged["level"] == "company") & (judged["measure"] == "bookings") & judged["p_hit"].notna()]
-    return (
-        rows.sort_values(["ends", "begins"])[["period", "tier", "p_hit", "amount"]]
-        .head(MOST_ROWS)
-        .reset_index(drop=True)
+    rows = rows.assign(
+        span=[(pd.Period(b, "M") - pd.Period(a, "M")).n for a, b in zip(rows["begins"], rows["ends"], strict=True)]
     )
+    rows = rows.sort_values(["span", "begins", "tier"], kind="stable").groupby("span", sort=False).head(6)
+    return rows[["period", "tier", "p_hit", "amount"]].head(MOST_ROWS).reset_index(drop=True)
 
 
 def company_capacity(table: pd.DataFrame) -> pd.DataFrame:

@@ -20,7 +20,7 @@ def audit(
     judged: pd.DataFrame, plan: pd.DataFrame, issues: pd.DataFrame, mismatches: pd.DataFrame, *, ground: Ground,
     objectives: set[str],
 ) -> pd.DataFrame:  # fmt: skip
-    """Return one row a target and letter: whether it holds, and why.
+    """Return one row a target and letter, of targets that are not over: whether it holds, and why.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def audit(
     wrong = issues.groupby("id")["issue"].agg(set).to_dict() if len(issues) else {}
     short = set(mismatches.loc[mismatches["difference"] < 0, "id"]) if len(mismatches) else set()
     full = plan.set_index("id").to_dict("index")
-    for target in judged[~judged["derived"].fillna(False).astype(bool)].to_dict("records"):
+    asked = judged[~judged["derived"].fillna(False).astype(bool)]
+    for target in asked[(asked["ends"] > str(ground.period)) | (asked["ends"] == "")].to_dict("records"):
         known = wrong.get(target["id"], set())
         checks = {
             "S": _specific(target, known), "M": _measurable(target, known), "A": _achievable(target),

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from salesloop import periods
+from salesloop.metrics.goals import Ground
 from salesloop.metrics.whatif import ask, build, estimators, joint, levers, past, runner, say, scenarios
 from salesloop.metrics.whatif.ask import scenario
 from salesloop.metrics.whatif.build import all_levers
@@ -18,13 +19,10 @@ __all__ = [
 ]  # fmt: skip
 
 
-def aims(targets: pd.DataFrame, period: pd.Period, fiscal_start: int) -> pd.DataFrame:
-    """Return the company's targets of the next month, its quarter and year; see `scenarios.aims`."""
-    ahead = period + 1
-    labels = {
-        "quarter": periods.quarter_label(ahead, fiscal_start),
-        "year": str(periods.fiscal_year(ahead, fiscal_start)),
-    }
+def aims(targets: pd.DataFrame, land: Ground) -> pd.DataFrame:
+    """Return the company's targets of the month ahead, its quarter and year; see `scenarios.aims`."""
+    ahead, start = land.ahead[0], land.fiscal_start
+    labels = {"quarter": periods.quarter_label(ahead, start), "year": str(periods.fiscal_year(ahead, start))}
     return scenarios.aims(targets, ahead=ahead, **labels)
 
 

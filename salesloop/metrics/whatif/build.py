@@ -85,4 +85,4 @@ def _capacity(staff: pd.DataFrame, land: Ground) -> Lever | None:
         return None
     share, n = staffing.ramp(months)
     there = staff["ended"].isna() | (staff["ended"] > pd.Timestamp(land.as_of))
-    return levers.capacity(int(there.sum()), share, n)
+    return levers.capacity(int(there.sum()), share, n, months["period"].nunique())

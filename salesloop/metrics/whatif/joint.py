@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from salesloop.metrics.whatif.estimators import Effect, effect
 
 LEAST_SIDE = 10
+_ABSURD = 5.0
 """Observations that a change needs on its treated side."""
 
 
@@ -95,8 +97,9 @@ def fit(rows: pd.DataFrame, trials: list[Trial], *, factors: list[str], group: s
     """
     import statsmodels.api as sm
 
+    rows = informative(rows, factors) if family == "binomial" else rows
     made, names = design(rows, trials, factors)
-    usable = [name for name in names if estimable(made, name)]
+    usable = [name for name in names if estimable(made, name) and _varies(rows, made[name], family)]
     made = made.drop(columns=[name for name in names if name not in usable])
     if not usable:
         return {}
@@ -107,12 +110,28 @@ def fit(rows: pd.DataFrame, trials: list[Trial], *, factors: list[str], group: s
         model = sm.GLM(np.column_stack([hits, total - hits]), cells, family=kinds[family])
     else:
         model = sm.GLM(hits, cells, family=kinds[family], offset=offset)
-    told = model.fit(maxiter=100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # separation in a nuisance level: checked by the size of what is read off
+        told = model.fit(maxiter=100)
     wide = np.sqrt(_overdispersion(told.predict(made, offset=_offset(rows, family)), rows, group, family))
     return {
         name.removeprefix("change:"): effect(float(told.params[name]), float(told.bse[name]) * wide, int(made[name].sum()))
-        for name in usable
+        for name in usable if abs(told.params[name]) < _ABSURD
     }  # fmt: skip
+
+
+def informative(rows: pd.DataFrame, factors: list[str]) -> pd.DataFrame:
+    """Leave out levels in which all or none are hits: they say nothing about a change and upset the fit."""
+    for name in factors:
+        share = rows.groupby(rows[name].astype(str))["hit"].transform("mean")
+        rows = rows[(share > 0) & (share < 1)]
+    return rows
+
+
+def _varies(rows: pd.DataFrame, column: pd.Series, family: str) -> bool:
+    """Return whether those that a change acted on have both outcomes, three times each."""
+    hit = rows.loc[column == 1, "hit"]
+    return family != "binomial" or min(hit.sum(), len(hit) - hit.sum()) >= 3
 
 
 def _independent(made: pd.DataFrame, keep: list[str]) -> list[str]:

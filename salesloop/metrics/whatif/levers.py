@@ -272,9 +272,20 @@ def focus(deals: pd.DataFrame, per_deal: pd.Series, *, as_of: dt.date, country: 
     )
 
 
-def capacity(reps: int, ramp: np.ndarray, n: int) -> Lever | None:
-    """Return the lever of one more rep: new deals go up by one part in `reps` as the new one ramps; None without reps."""
+def capacity(reps: int, ramp: np.ndarray, starters: int, months: int) -> Lever | None:
+    """Return the lever of one more rep: new deals go up by one part in `reps` as the new one ramps; None without reps.
+
+    It is within the unit's own history where reps have started before.
+
+    Parameters
+    ----------
+    reps, starters, months : int
+        Reps there now, reps whose start was seen, months of history.
+    ramp : ndarray
+        Share of a ramped rep by months since the start.
+    """
     if reps < 1:
         return None
+    blocks = months // BLOCK if starters else 0
     return Lever("capacity", "company", "all", (Change(volume=2.0),), float(reps), "count", 0.0, np.log1p(1 / reps) / Z50, 0.0,
-                 LEAST_BLOCKS, max(n, LEAST_N), {"ramp": ramp})  # fmt: skip
+                 blocks, max(months * reps, 1), {"ramp": ramp})  # fmt: skip

@@ -78,7 +78,7 @@ def best_value(table: pd.DataFrame) -> dict:
 def basis(sim: Simulation, table: pd.DataFrame) -> list[Sentence]:
     """Say what the scenarios rest on and which are extrapolation or without room."""
     if not sim.ready:
-        return [("whatif.no_model", {"n": sim.model.n_closed})]
+        return [("whatif.no_model", {"n": sim.model.n_closed, "won": sim.model.n_won})]
     told: list[Sentence] = [("whatif.basis", {"n": sim.model.n_closed, "levers": len(table)})]
     beyond = int(table["extrapolated"].sum())
     full = int((~table["extrapolated"] & (table["change"] <= LEAST_ROOM)).sum())
