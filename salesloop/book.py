@@ -187,7 +187,11 @@ class Book:
         if measure not in (*measures.ADDITIVE, *measures.RATES, *self.config.measures):
             return float("nan"), 0
         level, _, name = scope.partition(":")
-        return measures.actual(self.facts(measure), measure, level, name or None, months)
+        self.facts(measure)
+        facts, key = self._facts[measure], (measure, level)
+        if key not in self._sums:
+            self._sums[key] = measures.monthly(facts, level) if len(facts) else {}
+        return measures.actual(facts, measure, level, name or None, months, self._sums[key])
 
     def _measured(self, measures, measure: str) -> pd.DataFrame:
         if measure in self.config.measures:
@@ -226,6 +230,10 @@ class Book:
 
     @cached_property
     def _facts(self) -> dict[str, pd.DataFrame]:
+        return {}
+
+    @cached_property
+    def _sums(self) -> dict[tuple[str, str], dict]:
         return {}
 
     @cached_property

@@ -37,8 +37,11 @@ def bring_in(unit: str, data: Path, *, as_of: dt.date | None = None, say: Say = 
 
     _there(data)
     new = not units.exists(unit)
-    config = _config(unit, data)
+    config = _unit(unit)
     landing = sources.load([data], config, as_of=as_of)
+    if new and (found := _currency(landing)) not in (None, config.currency):
+        config = _in_currency(unit, found)
+        landing = sources.load([data], config, as_of=as_of)
     if new:
         say(f"unit {unit}: new; look at {_shown(paths.params(unit) / 'unit.yml')} ({_home(config)})")
     _tell(landing, say)
@@ -65,19 +68,27 @@ def compare(unit: str, data: Path, *, as_of: dt.date | None = None, say: Say = p
 
 def start(unit: str, data: Path | None, *, say: Say = print) -> None:
     """Make a unit; with files, draft their mapping with its guesses, samples and doubts."""
+    new = not units.exists(unit)
+    config = _unit(unit)
     if data is not None:
         _there(data)
-    config = _config(unit, data)
+        config = _drafted(unit, data, config, new=new, say=say)
     say(f"unit {unit}: {_shown(paths.params(unit) / 'unit.yml')} ({_home(config)})")
     say(f"plan files to fill in: {_shown(paths.plan(unit))}")
-    if data is not None:
-        from salesloop import sources
 
-        draft = sources.draft([data], config)
-        file = draft.save(paths.params(unit) / "mapping.yml")
-        for line in draft.lines():
-            say(line)
-        say(f"mapping drafted: {_shown(file)}; next: look at it, then make import UNIT={unit} DATA={data}")
+
+def _drafted(unit: str, data: Path, config: UnitConfig, *, new: bool, say: Say) -> UnitConfig:
+    """Draft a mapping, say what it holds, and return the configuration in the currency that the data show."""
+    from salesloop import sources
+
+    draft = sources.draft([data], config)
+    file = draft.save(paths.params(unit) / "mapping.yml")
+    for line in draft.lines():
+        say(line)
+    say(f"mapping drafted: {_shown(file)}; next: look at it, then make import UNIT={unit} DATA={data}")
+    if not draft.questions and new and (found := _currency(sources.load([data], config))) not in (None, config.currency):
+        return _in_currency(unit, found)
+    return config
 
 
 def _there(data: Path) -> None:
@@ -87,16 +98,29 @@ def _there(data: Path) -> None:
         )
 
 
-def _config(unit: str, data: Path | None) -> UnitConfig:
-    """Return a unit's configuration; a new unit takes the currency that its data show most."""
+def _unit(unit: str) -> UnitConfig:
+    """Return a unit's configuration; the unit is made where there is none."""
     units.check(unit)
     if not units.exists(unit):
-        currency = None
-        if data is not None:
-            from salesloop import sources
+        units.create(unit)
+    return load_unit(unit)
 
-            currency = sources.currency_of([data])
-        units.create(unit, currency=currency)
+
+def _currency(landing) -> str | None:
+    """Return the currency that most deals, or else most orders, are in; None where none says it."""
+    for name in ("opportunities", "orders"):
+        rows = landing.tables.get(name)
+        if rows is not None and "currency" in rows.column_names:
+            found = Counter(code for code in rows["currency"].to_pylist() if code)
+            if found:
+                return found.most_common(1)[0][0]
+    return None
+
+
+def _in_currency(unit: str, currency: str) -> UnitConfig:
+    """Write a new unit's file again with the currency of its data."""
+    (paths.params(unit) / "unit.yml").unlink()
+    units.create(unit, currency=currency)
     return load_unit(unit)
 
 

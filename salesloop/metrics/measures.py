@@ -137,9 +137,31 @@ def _scores(measure: str, feedback: pd.DataFrame) -> pd.DataFrame:
     return said.assign(on=said["date"], value=value, weight=1.0)
 
 
+def monthly(facts: pd.DataFrame, level: str) -> dict[tuple[str | None, int], tuple[float, float, int]]:
+    """Return the sum of values, the sum of weights and the count by scope and month (as an ordinal), for many look-ups.
+
+    Examples
+    --------
+    >>> facts = pd.DataFrame({"on": pd.to_datetime(["2026-10-05"]), "value": [2.5], "weight": [1.0], "team": ["A"]})
+    >>> monthly(facts, "team")
+    {('A', 681): (2.5, 1.0, 1)}
+    """
+    month = facts["on"].dt.year * 12 + facts["on"].dt.month - 1 - 12 * 1970
+    name = pd.Series([None] * len(facts), dtype=object) if level == "company" else facts[level].reset_index(drop=True)
+    table = pd.DataFrame({"name": name, "month": month.to_numpy(), "value": facts["value"].to_numpy(),
+                          "weight": facts["weight"].to_numpy()})  # fmt: skip
+    groups = table.groupby(["name", "month"], dropna=False)
+    sums = groups[["value", "weight"]].sum()
+    return {
+        (None if level == "company" else key[0], int(key[1])): (float(value), float(weight), int(n))
+        for key, value, weight, n in zip(sums.index, sums["value"], sums["weight"], groups.size(), strict=True)
+    }
+
+
 def actual(
-    facts: pd.DataFrame, measure: str, level: str, name: str | None, months: Iterable[pd.Period]
-) -> tuple[float, int]:
+    facts: pd.DataFrame, measure: str, level: str, name: str | None, months: Iterable[pd.Period],
+    sums: dict[tuple[str | None, int], tuple[float, float, int]] | None = None,
+) -> tuple[float, int]:  # fmt: skip
     """Return a measure's value and its count for one scope over some months.
 
     Parameters
@@ -152,6 +174,8 @@ def actual(
         The organisation's level; `name` says which of it, and is ignored for the company.
     months : iterable of Period
         The months counted.
+    sums : dict, optional
+        ``monthly(facts, level)``, where it is there already.
 
     Returns
     -------
@@ -161,16 +185,13 @@ def actual(
     """
     if facts.empty:
         return float("nan"), 0
-    chosen = _in_scope(facts, level, name)
-    chosen = chosen[chosen["on"].dt.to_period("M").isin(list(months))]
+    sums = monthly(facts, level) if sums is None else sums
+    scope = None if level == "company" else name
+    found = [sums[scope, month.ordinal] for month in set(months) if (scope, month.ordinal) in sums]
+    value, weight, n = (sum(part) for part in zip(*found, strict=True)) if found else (0.0, 0.0, 0)
     if is_rate(facts, measure):
-        weight = chosen["weight"].sum()
-        return (chosen["value"].sum() / weight if weight else float("nan")), len(chosen)
-    return float(round(chosen["value"].sum(), 2)), len(chosen)
-
-
-def _in_scope(facts: pd.DataFrame, level: str, name: str | None) -> pd.DataFrame:
-    return facts if level == "company" else facts[facts[level] == name]
+        return (value / weight if weight else float("nan")), n
+    return float(round(value, 2)), n
 
 
 def by_month(facts: pd.DataFrame, measure: str, level: str, months: Iterable[pd.Period]) -> pd.DataFrame:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from salesloop.metrics import series
-
 _RESAMPLES = 1000
 COLUMNS = ["who", "n", "wape", "bias", "factor", "fva", "low", "high"]
 
@@ -59,8 +57,7 @@ def graded(said: pd.DataFrame, actual, *, last: pd.Period) -> pd.DataFrame:
     for row in due.itertuples():
         scope = "company" if row.level in ("company", None) else f"{row.level}:{row.name}"
         came = actual("bookings", scope, [row.period])[0]
-        past = np.array([actual("bookings", scope, [row.period - k])[0] for k in range(13, 1, -1)])
-        naive = float(series.seasonal_naive(np.nan_to_num(past)[None], 2)[0, 1])
+        naive = float(np.nan_to_num(actual("bookings", scope, [row.period - 12])[0]))
         rows.append({"who": row.who, "period": row.period, "amount": row.amount, "actual": came, "naive": naive})
     return pd.DataFrame(rows, columns=["who", "period", "amount", "actual", "naive"]).dropna(subset=["actual"])
 
@@ -89,11 +86,10 @@ def summary(told: pd.DataFrame, correction: dict, *, seed: int = 1) -> pd.DataFr
 
 
 def _resampled(gain: np.ndarray, actual: np.ndarray, seed: int) -> tuple[float, float]:
-    if len(gain) < 4:
+    if len(gain) < 4 or not actual.sum() > 0:
         return float("nan"), float("nan")
     pick = np.random.default_rng(seed).integers(0, len(gain), (_RESAMPLES, len(gain)))
     total = actual[pick].sum(axis=1)
-    low, high = np.nanquantile(
-        np.where(total > 0, gain[pick].sum(axis=1) / np.maximum(total, 1e-9), np.nan), (0.1, 0.9)
-    )
+    share = gain[pick].sum(axis=1)[total > 0] / total[total > 0]
+    low, high = np.quantile(share, (0.1, 0.9))
     return float(low), float(high)

@@ -150,8 +150,10 @@ def _joined(flat: np.ndarray, ids: list, horizon: int, period: int, notes: list[
     )
     method[short], method[known == 0] = "last_value", "none"
     mean[known == 0] = np.nan
-    for row in np.flatnonzero(short & (known > 0)):
-        notes.append({"unique_id": ids[row], "kind": "short_history", "period": None, "value": int(known[row])})
+    notes += [
+        {"unique_id": ids[row], "kind": "short_history", "period": None, "value": int(known[row])}
+        for row in np.flatnonzero(short & (known > 0))
+    ]
     rows = stack.origins(safe, horizon, period, most=_ORIGINS) if (known >= stack._LEAST_KNOWN).any() else None
     dense = np.flatnonzero(~sparse & (known >= stack._LEAST_KNOWN))
     if rows is None or not len(rows.target):
