@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -60,14 +61,23 @@ def read(
         sheet.notes.append(f"{at} {'row' if at == 1 else 'rows'} above the header left out")
     if sign != ",":
         sheet.notes.append(f"cells are separated by {'tabs' if sign == chr(9) else repr(sign)}")
-    table, ragged = _arrow(found.data, name, sign, labels, skip)
-    return _finish(sheet, labels, table, ragged, sign)
+    rest = _after_lines(found.data, skip)
+    quotes: str | None = '"'
+    table, ragged = _arrow(rest, name, sign, labels)
+    if _swallowed(table, ragged, sign):
+        quotes = None
+        table, ragged = _arrow(rest, name, sign, labels, quotes=False)
+        if len(ragged) > len(rest.splitlines()) // 10:
+            raise _broken(name, 0)
+        sheet.notes.append("its quotes enclose no cells and are taken as they are")
+    return _finish(sheet, labels, table, ragged, sign, quotes=quotes)
 
 
 def _labels(rows: list[list[str]], at: int) -> list[str]:
     widths = [len(row) for row in rows[at + 1 :] if any(cell.strip() for cell in row)]
-    usual = max(set(widths), key=widths.count) if widths else 0
     labels = [cell.strip() for cell in rows[at]]
+    wider = [width for width in widths if width > len(labels)]
+    usual = max(set(wider), key=wider.count) if 2 * len(wider) > len(widths) else 0
     return labels + [""] * max(0, usual - len(labels))
 
 
@@ -79,7 +89,10 @@ def _lines_before(head: str, sign: str, at: int) -> int:
     return reader.line_num
 
 
-def _arrow(data: bytes, name: str, sign: str, labels: list[str], skip: int) -> tuple[pa.Table, list[tuple[int, str]]]:
+def _arrow(
+    data: bytes, name: str, sign: str, labels: list[str], *, quotes: bool = True
+) -> tuple[pa.Table, list[tuple[int, str]]]:
+    """Return the rows of the right width as a table, and the others as they stand, with their numbers."""
     names = [str(i) for i in range(len(labels))]
     ragged: list[tuple[int, str]] = []
 
@@ -89,28 +102,35 @@ def _arrow(data: bytes, name: str, sign: str, labels: list[str], skip: int) -> t
         ragged.append((row.number, row.text))
         return "skip"
 
-    rest = _after_lines(data, skip)
-    block = max(1 << 16, min(len(rest) + 1, _BLOCK))
+    parsing = arrow_csv.ParseOptions(
+        delimiter=sign, quote_char='"' if quotes else False, newlines_in_values=quotes, invalid_row_handler=aside
+    )
+    typing = arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
+    block = max(1 << 16, min(len(data) + 1, _BLOCK))
     while True:
         ragged.clear()
+        reading = arrow_csv.ReadOptions(use_threads=False, column_names=names, block_size=block)
         try:
-            table = arrow_csv.read_csv(
-                io.BytesIO(rest) if rest is not data else pa.py_buffer(data),
-                read_options=arrow_csv.ReadOptions(use_threads=False, column_names=names, block_size=block),
-                parse_options=arrow_csv.ParseOptions(
-                    delimiter=sign, newlines_in_values=True, invalid_row_handler=aside
-                ),
-                convert_options=arrow_csv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-                ),
-            )  # fmt: skip
-            return table, ragged
+            return arrow_csv.read_csv(io.BytesIO(data), reading, parsing, typing), ragged
         except pa.ArrowInvalid as error:
             if "Empty CSV" in str(error):
                 return pa.table({at: pa.array([], pa.string()) for at in names}), []
-            if block > len(rest) or "straddl" not in str(error):
+            if block > len(data) or "straddl" not in str(error):
                 raise _broken(name, len(ragged)) from None
-            block = len(rest) + 1
+            block = len(data) + 1
+
+
+def _swallowed(table: pa.Table, ragged: list[tuple[int, str]], sign: str) -> bool:
+    """Return whether a quote that encloses no cell has taken whole rows into a cell."""
+    if any(text.count('"') % 2 for _, text in ragged):
+        return True
+    line = rf"\n[^\n]*(?:{re.escape(sign)}[^\n]*){{{max(1, table.num_columns - 1)},}}\n"
+    inside = [text for _, text in ragged if text.count("\n") > 1]
+    for column in table.columns:
+        many = pc.greater(pc.count_substring(column, "\n"), 1)
+        if pc.any(many).as_py():
+            inside += column.filter(many).slice(0, 50).to_pylist()
+    return any(re.search(line, text) for text in inside)
 
 
 def _after_lines(data: bytes, lines: int) -> bytes:
@@ -134,13 +154,15 @@ def _broken(name: str, ragged: int) -> DataError:
     )  # fmt: skip
 
 
-def _finish(sheet: Sheet, labels: list[str], table: pa.Table, ragged: list[tuple[int, str]], sign: str) -> Sheet:
+def _finish(
+    sheet: Sheet, labels: list[str], table: pa.Table, ragged: list[tuple[int, str]], sign: str, *, quotes: str | None
+) -> Sheet:
     columns = [table.column(i).combine_chunks() for i in range(table.num_columns)]
     numbers = _row_numbers(table.num_rows, [number for number, _ in ragged])
     mended: list[tuple[int, list[str]]] = []
     short = 0
     for number, text in ragged:
-        cells = next(iter(csv.reader(io.StringIO(text, newline=""), delimiter=sign)), [])
+        cells = _cells(text, sign, quotes)
         extra = [cell for cell in cells[len(labels) :] if cell.strip()]
         if header.is_footer(cells) or header.is_total(cells):
             sheet.bad.append((number, "total_row" if header.is_total(cells) else "footer", "a row below the table",
@@ -158,6 +180,12 @@ def _finish(sheet: Sheet, labels: list[str], table: pa.Table, ragged: list[tuple
     sheet.rows = numbers
     made = from_arrays(sheet, labels, columns)
     return without_totals(made)
+
+
+def _cells(text: str, sign: str, quotes: str | None) -> list[str]:
+    if quotes is None:
+        return text.split(sign)
+    return next(iter(csv.reader(io.StringIO(text, newline=""), delimiter=sign)), [])
 
 
 def _row_numbers(n: int, taken: list[int]) -> np.ndarray:
