@@ -46,19 +46,23 @@ _ADJUSTMENTS = """
                n.status IN ('won', 'lost') AND n.closed_on <= {end} AS settled
         FROM old o FULL JOIN new n USING (row_key)
         WHERE o.row_key IS NOT NULL OR (n.status IN ('won', 'lost') AND n.closed_on <= {end})),
+    moved AS (
+        SELECT *, last_day(was_on) <> last_day(now_on) AS elsewhere,
+               CASE WHEN was = now THEN 'date_changed' ELSE 'status_changed' END AS changed
+        FROM pairs WHERE was IS NOT NULL AND settled),
     told AS (
         SELECT row_key, opportunity_id, now_on AS on_day, CASE now WHEN 'won' THEN 'late_win' ELSE 'late_loss' END AS kind,
                now_amount AS amount FROM pairs WHERE was IS NULL
         UNION ALL SELECT row_key, opportunity_id, was_on, 'deleted', -was_amount FROM pairs WHERE gone
         UNION ALL SELECT row_key, opportunity_id, was_on, 'reopened', -was_amount FROM pairs
             WHERE was IS NOT NULL AND NOT gone AND NOT settled
-        UNION ALL SELECT row_key, opportunity_id, was_on, CASE WHEN same THEN 'rate_changed' ELSE 'amount_changed' END,
-            now_amount - was_amount FROM pairs WHERE was = now AND settled AND last_day(was_on) = last_day(now_on)
-            AND was_amount <> now_amount
-        UNION ALL SELECT row_key, opportunity_id, was_on, CASE WHEN was = now THEN 'date_changed' ELSE 'status_changed' END,
-            -was_amount FROM pairs WHERE settled AND (was <> now OR last_day(was_on) <> last_day(now_on))
-        UNION ALL SELECT row_key, opportunity_id, now_on, CASE WHEN was = now THEN 'date_changed' ELSE 'status_changed' END,
-            now_amount FROM pairs WHERE settled AND (was <> now OR last_day(was_on) <> last_day(now_on))),
+        UNION ALL SELECT row_key, opportunity_id, was_on,
+            CASE WHEN was <> now THEN 'status_changed' WHEN same THEN 'rate_changed' ELSE 'amount_changed' END,
+            now_amount - was_amount FROM moved WHERE NOT elsewhere AND (was <> now OR was_amount <> now_amount)
+        UNION ALL SELECT row_key, opportunity_id, was_on, changed, -was_amount FROM moved
+            WHERE elsewhere AND (was_amount <> 0 OR now_amount = 0)
+        UNION ALL SELECT row_key, opportunity_id, now_on, changed, now_amount FROM moved
+            WHERE elsewhere AND now_amount <> 0),
     stamps AS (SELECT _row_key AS row_key,
                {version_day} AS version_day, CASE WHEN _first_seen THEN {closing_day} END AS closing_day FROM ({latest}))
     SELECT t.opportunity_id, strftime(t.on_day, '%Y-%m') AS period, t.kind, CAST(t.amount AS DECIMAL(18,2)) AS amount,

@@ -133,13 +133,16 @@ def _prepare(connection: duckdb.DuckDBPyConnection, spill, threads: int | None) 
     if threads:
         connection.execute(f"SET threads = {int(threads)}")
     have = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    if "editions" not in have:
-        connection.execute(_LOG)
-    for name in TABLES:
-        if versions(name) not in have:
-            own = [f'"{column.name}" {column.sql}' for column in TABLES[name].columns.values()]
-            meta = [f'"_{column}" {kind}' for column, kind in ORIGIN_SQL.items()]
-            connection.execute(f"CREATE TABLE {versions(name)} ({', '.join([*own, *meta])})")
+    made = [name for name in TABLES if versions(name) not in have]
+    if "editions" in have and not made:
+        return
+    connection.execute("BEGIN")
+    connection.execute(_LOG)
+    for name in made:
+        own = [f'"{column.name}" {column.sql}' for column in TABLES[name].columns.values()]
+        meta = [f'"_{column}" {kind}' for column, kind in ORIGIN_SQL.items()]
+        connection.execute(f"CREATE TABLE {versions(name)} ({', '.join([*own, *meta])})")
+    connection.execute("COMMIT")
 
 
 def moment(day: dt.date, zone: str, *, after: bool = False) -> dt.datetime:
@@ -188,6 +191,12 @@ def literal(stamp: dt.datetime | dt.date) -> str:
     if isinstance(stamp, dt.datetime):
         return f"TIMESTAMP '{stamp.isoformat(sep=' ')}'"
     return f"DATE '{stamp.isoformat()}'"
+
+
+def filled(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the canonical tables that hold any version."""
+    counts = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM {versions(name)}" for name in TABLES)
+    return [name for name, n in connection.execute(counts).fetchall() if n]
 
 
 def one(connection: duckdb.DuckDBPyConnection, query: str, values: list | None = None) -> tuple:

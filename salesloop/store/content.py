@@ -11,10 +11,11 @@ from salesloop.errors import DataError
 from salesloop.params import UnitConfig
 from salesloop.schema import TABLES
 from salesloop.store import adjust, log, money, rules, stages, tieout
-from salesloop.store.base import columns, one, quoted, versions
+from salesloop.store.base import columns, filled, one, quoted, versions
 from salesloop.store.state import View, deals, events, table_state
 
 ALWAYS = ("opportunities", "adjustments", "opportunity_versions")
+_NEEDED = ("reps", "memberships", "stage_events")
 _OTHERS = [name for name in TABLES if name not in ("opportunities", "stages")]
 _FACTS = ["opportunity_id", "status", "closed_on", "amount", "currency"]
 _SEEN = ["opportunity_id", "owner_id", "pipeline", "status", "stage", "amount", "currency", "probability", "expected_close",
@@ -37,10 +38,12 @@ def build(
         What the period may see, and what the period before could.
     """
     _deals(connection, config, view, before)
-    for name in _OTHERS:
+    have = {*_NEEDED, *filled(connection)}
+    others = [name for name in _OTHERS if name in have]
+    for name in others:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE f_{name} AS {_rows(name, config, view)}")
     derived = {"stage_events": stages.events(connection, view), "stages": stages.make(connection, view)}
-    tables = {name: _table(connection, f"SELECT * FROM f_{name}", columns(name)) for name in _OTHERS}
+    tables = {name: _table(connection, f"SELECT * FROM f_{name}", columns(name)) for name in others}
     own = [*columns("opportunities"), "amount_home", "hindsight"]
     tables["opportunities"] = _table(connection, "SELECT * FROM deals_kept", own)
     tables["stages"] = _table(connection, "SELECT * FROM stages_now", columns("stages"))

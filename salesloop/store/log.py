@@ -12,8 +12,7 @@ import pandas as pd
 
 from salesloop import periods
 from salesloop.errors import ParameterError
-from salesloop.schema import TABLES
-from salesloop.store.base import one, opened, versions
+from salesloop.store.base import filled, one, opened, versions
 from salesloop.store.state import View
 
 
@@ -99,8 +98,8 @@ def used(connection: duckdb.DuckDBPyConnection, view: View) -> list[int]:
     """Return the imports of which a freeze sees rows."""
     parts = [
         f"SELECT DISTINCT _import_id AS number FROM {versions(name)} WHERE _known_at < {view.until_sql}"
-        for name in TABLES
-    ]
+        for name in filled(connection)
+    ] or ["SELECT 0 AS number"]
     rows = connection.execute(
         f"SELECT DISTINCT number FROM ({' UNION ALL '.join(parts)}) WHERE number <= {view.last_import} ORDER BY number"
     ).fetchall()

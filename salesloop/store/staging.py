@@ -74,7 +74,7 @@ def stage(connection: duckdb.DuckDBPyConnection, name: str, landing: Landing, ex
             SELECT {_typed(name, have)}, _n, CASE WHEN {own} IS NOT NULL THEN least({own}, {literal(export.end)}) END AS own,
                    source, source_file, source_row FROM in_{name}),
         hashed AS (SELECT *, {_content(name)} AS content FROM typed)
-        SELECT _n, own, source, source_file, source_row, content, {_key(name)} AS row_key,
+        SELECT _n, own, source, source_file, source_row, content, {_key(name, landing)} AS row_key,
                coalesce(own, {literal(export.end)}) AS state_at FROM hashed""")
     n, keys = one(connection, "SELECT count(*), count(DISTINCT row_key) FROM keyed")
     (stored,) = one(connection, f"SELECT count(*) FROM {versions(name)}")
@@ -104,15 +104,15 @@ def _content(name: str) -> str:
     return f"md5_number(concat_ws({_UNIT}, {parts}))"
 
 
-def _key(name: str) -> str:
+def _key(name: str, landing: Landing) -> str:
     """Return SQL for a row's key; a row without one is known by its content and its place among its equals."""
-    table = TABLES[name]
+    table, found = TABLES[name], landing.tables[name]
     needed = [key for key in table.key if table.columns[key].required] or [table.key[0]]
-    whole = " AND ".join(f'"{key}" IS NOT NULL' for key in needed)
     parts = ", ".join(f"coalesce(CAST(\"{key}\" AS VARCHAR), '')" for key in table.key)
+    if all(key in found.column_names and not found[key].null_count for key in needed):
+        return f"concat_ws({_UNIT}, {parts})"
+    whole = " AND ".join(f'"{key}" IS NOT NULL' for key in needed)
     place = "row_number() OVER (PARTITION BY content ORDER BY source_file, source_row)"
-    if all(table.columns[key].required for key in table.key) and len(table.key) == 1:
-        return f"coalesce(CAST(\"{table.key[0]}\" AS VARCHAR), '')"
     return f"CASE WHEN {whole} THEN concat_ws({_UNIT}, {parts}) ELSE '#' || content || '.' || {place} END"
 
 

@@ -56,7 +56,9 @@ def landing(*, as_of=None, complete=(), **tables):
         FileReport(file=f"{name}.csv", table=name, read=t.num_rows, kept=t.num_rows, complete=name in complete)
         for name, t in made.items()
     ]
-    rejects = pa.table({column: pa.array([], pa.int64() if column == "row" else pa.string()) for column in REJECT_COLUMNS})
+    rejects = pa.table(
+        {column: pa.array([], pa.int64() if column == "row" else pa.string()) for column in REJECT_COLUMNS}
+    )
     return Landing(tables=made, rejects=rejects, files=reports, as_of=dt.date.fromisoformat(as_of) if as_of else None)
 
 
