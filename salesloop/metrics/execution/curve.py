@@ -81,14 +81,18 @@ def habit(bookings: pd.DataFrame, *, period: pd.Period, country: str = "CN") -> 
     facts["share"] = [
         periods.working_day_share(m, d.date(), country) for m, d in zip(facts["month"], facts["day"], strict=True)
     ]
-    curves = [
-        [group.loc[group["share"] <= point + 1e-9, "value"].sum() / monthly[month] for point in grid]
-        for month, group in facts.groupby("month")
-    ]
+    curves = [_cumulative(group, grid) for _, group in facts.groupby("month")]
     weight = len(curves) / (len(curves) + HABIT_PRIOR)
     made = weight * np.mean(curves, axis=0) + (1 - weight) * grid
     made[0], made[-1] = 0.0, 1.0
     return np.clip(np.maximum.accumulate(made), 0.0, 1.0)
+
+
+def _cumulative(group: pd.DataFrame, grid: np.ndarray) -> np.ndarray:
+    """Return the share of a month's value that lies at or before each point of the grid."""
+    ordered = group.sort_values("share", kind="stable")
+    rising = np.concatenate([[0.0], ordered["value"].cumsum().to_numpy()])
+    return rising[np.searchsorted(ordered["share"].to_numpy(), grid + 1e-9, side="right")] / rising[-1]
 
 
 def elapsed_share(weights: pd.Series, inside: np.ndarray, *, as_of: dt.date, country: str = "CN") -> float:

@@ -122,6 +122,8 @@ def pace(
         trailing = curve.working_days_between(as_of - dt.timedelta(days=TRAILING_DAYS - 1), as_of, country)
         for measure, table in facts.items():
             wanted = plan[plan["measure"] == measure]
+            if measure != "bookings" and wanted.empty:
+                continue
             for level in LEVELS:
                 found = _level(table, wanted, measure, level, label, months, fiscal_start, as_of)
                 rows += [
@@ -134,28 +136,42 @@ def pace(
 
 def _level(table, plan, measure, level, label, months, fiscal_start, as_of) -> list[dict]:
     """Return the rows of one measure and level: every scope with a target, for bookings every scope with facts."""
-    of_level = plan[plan["level"] == level]
-    names: list = [None] if level == "company" else []
-    if level != "company":
-        seen = table.loc[table["on"].dt.to_period("M").isin(months), level].dropna() if len(table) else []
-        names = sorted({*of_level["name"].dropna(), *(seen if measure == "bookings" else [])})
+    plan = plan[plan["level"] == level]
+    recent = _recent(table, months, as_of)
+    scope = pd.Series("", index=recent.index) if level == "company" else recent[level].astype(object)
+    groups = dict(iter(recent.groupby(scope)))
+    names = {""} if level == "company" else set(plan["name"].dropna())
+    if measure == "bookings" and level != "company":
+        inside = recent["on"].dt.to_period("M").isin(months) if len(recent) else []
+        names |= set(scope[inside].dropna()) if len(recent) else set()
     made = []
-    for name in names:
-        rows = of_level if name is None else of_level[of_level["name"] == name]
+    for name in sorted(names):
+        rows = plan if level == "company" else plan[plan["name"] == name]
         if rows.empty and measure != "bookings":
             continue
-        facts = table if name is None else table[table[level] == name]
-        actual, n = measures.actual(table, measure, level, name, months)
+        facts = groups.get(name, recent[:0])
+        actual, n = measures.actual(facts, measure, "company", None, months) if len(facts) else _nothing(table, measure)
         made.append({
-            "level": level, "name": name, "measure": measure, "target": target_of(rows, label, months, table, fiscal_start),
-            "actual": actual, "n": n, "linearity": linearity(facts, months, as_of=as_of),
-            "trailing": _trailing(facts, as_of),
+            "level": level, "name": None if level == "company" else name, "measure": measure, "actual": actual, "n": n,
+            "target": target_of(rows, label, months, table, fiscal_start), "trailing": _trailing(facts, table, as_of),
+            "linearity": linearity(facts, months, as_of=as_of),
         })  # fmt: skip
     return made
 
 
-def _trailing(facts: pd.DataFrame, as_of: dt.date) -> float:
-    if facts.empty:
+def _recent(table: pd.DataFrame, months: list[pd.Period], as_of: dt.date) -> pd.DataFrame:
+    """Return the facts that a horizon or the trailing rate needs."""
+    first = min(months[0].start_time, pd.Timestamp(as_of) - pd.Timedelta(days=TRAILING_DAYS - 1))
+    return table[table["on"] >= first] if len(table) else table
+
+
+def _nothing(table: pd.DataFrame, measure: str) -> tuple[float, int]:
+    """Return nothing counted: 0 where the measure adds up and is measured at all, else undefined."""
+    return (float("nan") if table.empty or measures.is_rate(table, measure) else 0.0), 0
+
+
+def _trailing(facts: pd.DataFrame, table: pd.DataFrame, as_of: dt.date) -> float:
+    if table.empty:
         return float("nan")
     first = pd.Timestamp(as_of) - pd.Timedelta(days=TRAILING_DAYS - 1)
     return float(facts.loc[facts["on"] >= first, "value"].sum())
@@ -164,7 +180,7 @@ def _trailing(facts: pd.DataFrame, as_of: dt.date) -> float:
 def _finished(rows: pd.DataFrame, currency: str) -> pd.DataFrame:
     if rows.empty:
         return pd.DataFrame(columns=list(PACE))
-    rate = rows["measure"].isin(measures.RATES)
+    rate = rows["measure"].isin(measures.RATES) | ~rows["measure"].isin(measures.ADDITIVE) & rows["run_rate"].isna()
     target = rows["target"].where(rows["target"] > 0)
     rows["attainment"] = rows["actual"] / target
     rows["elapsed_share"] = rows["elapsed_share"].where(~rate)

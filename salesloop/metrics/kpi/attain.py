@@ -146,20 +146,40 @@ def by_manager(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``manager, period, target, actual, attainment, n`` reps with a target, ``without`` reps without one, ``other``
-        (what those booked). Rows without a manager stand under None.
+        ``manager, period``; of those who report directly: ``target, actual, attainment, n`` reps with a target,
+        ``without`` reps without one, ``other`` (what those booked); of all below, through managers who report in turn:
+        ``whole_target, whole_actual, whole_attainment``. Rows without a manager stand under None.
     """
-    columns = ["manager", "period", "target", "actual", "attainment", "n", "without", "other"]
+    columns = ["manager", "period", "target", "actual", "attainment", "n", "without", "other", "whole_target",
+               "whole_actual", "whole_attainment"]  # fmt: skip
     if table.empty:
         return pd.DataFrame(columns=columns)
+    direct = _rolled(table)
+    whole = _rolled(_all_below(table)).set_index(["manager", "period"])[["target", "actual", "attainment"]]
+    return direct.join(whole.add_prefix("whole_"), on=["manager", "period"])[columns]
+
+
+def _rolled(table: pd.DataFrame) -> pd.DataFrame:
     told = table.assign(aimed=table["target"] > 0)
     told["counted"], told["rest"] = told["actual"].where(told["aimed"], 0.0), told["actual"].where(~told["aimed"], 0.0)
     sums = told.groupby(["manager", "period"], dropna=False).agg(
         target=("target", "sum"), actual=("counted", "sum"), n=("aimed", "sum"), rows=("aimed", "size"), other=("rest", "sum")
     ).reset_index()  # fmt: skip
     sums["attainment"] = sums["actual"] / sums["target"].where(sums["target"] > 0)
-    sums["without"] = sums["rows"] - sums["n"]
-    return sums[columns]
+    return sums.assign(without=sums["rows"] - sums["n"])
+
+
+def _all_below(table: pd.DataFrame) -> pd.DataFrame:
+    """Return each rep's row once for every manager above, as far up as managers are reps with a manager themselves."""
+    boss = table.dropna(subset=["manager"]).set_index(["rep", "period"])["manager"].to_dict()
+    parts, now = [table], table
+    for _ in range(8):
+        above = [boss.get(key) for key in zip(now["manager"], now["period"], strict=True)]
+        now = now.assign(manager=pd.Series(above, index=now.index, dtype=object)).dropna(subset=["manager"])
+        if now.empty:
+            break
+        parts.append(now)
+    return pd.concat(parts, ignore_index=True)
 
 
 def distribution(table: pd.DataFrame) -> pd.DataFrame:

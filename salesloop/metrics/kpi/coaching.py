@@ -58,7 +58,7 @@ def conversions(deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, st
         group = group.reset_index(drop=True)
         if len(group) >= fair.LEAST_ALL and 0 < group["passed"].sum() < len(group) and group["rep"].nunique() > 1:
             fitted = fair.fit(group, outcome="passed")
-            parts.append(fair.indexes(group, fitted.expected, outcome="passed").assign(stage=stage))
+            parts.append(fair.indexes(group, fitted, outcome="passed").assign(stage=stage))
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
     return pd.concat(parts, ignore_index=True)[[*COLUMNS, "p_value"]]

@@ -28,9 +28,10 @@ COLUMNS = ("rep", "n", "raw", "expected", "index", "low", "high", "distinct", "q
 
 @dataclass(frozen=True)
 class Fit:
-    """What the model found: rows' expected chance without the owner, and which features carry it."""
+    """What the model found: rows' expected chance without the owner, how unsure that is by rep, which features carry it."""
 
     expected: np.ndarray
+    doubt: pd.Series
     features: tuple[str, ...]
     n: int
 
@@ -123,8 +124,21 @@ def fit(rows: pd.DataFrame, *, outcome: str = "won") -> Fit:
     whole = np.hstack([np.ones((len(rows), 1)), mix, owner])
     penalty = np.concatenate([[0.0], np.full(mix.shape[1], RIDGE_MIX), np.full(len(owners), RIDGE_OWNER)])
     beta = ridge_logit(whole, hits, np.ones(len(rows)), penalty)
-    score = whole[:, : 1 + mix.shape[1]] @ beta[: 1 + mix.shape[1]]
-    return Fit(sigmoid(score + _level(score, hits.sum())), used, len(rows))
+    width = 1 + mix.shape[1]
+    score = whole[:, :width] @ beta[:width]
+    doubt = pd.Series(_doubt(whole, sigmoid(whole @ beta), penalty, width, codes), index=owners)
+    return Fit(sigmoid(score + _level(score, hits.sum())), doubt, used, len(rows))
+
+
+def _doubt(whole: np.ndarray, p: np.ndarray, penalty: np.ndarray, width: int, codes: np.ndarray) -> np.ndarray:
+    """Return, by owner, the standard error of the mix's part of the log odds, against that of all deals."""
+    weight = p * (1 - p)
+    curve = (whole * weight[:, None]).T @ whole + np.diag(np.maximum(penalty, 1e-6))
+    error = np.linalg.inv(curve)[:width, :width]
+    sums = np.zeros((codes.max() + 1, width))
+    np.add.at(sums, codes, whole[:, :width] * weight[:, None])
+    own = sums / np.maximum(np.bincount(codes, weight), 1e-12)[:, None] - sums.sum(axis=0) / weight.sum()
+    return np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", own, error, own), 0.0))
 
 
 def _level(score: np.ndarray, hits: float) -> float:
@@ -147,8 +161,8 @@ def indexes(
     ----------
     rows : DataFrame
         With ``rep`` and the outcome.
-    expected : ndarray
-        Each row's chance without the owner.
+    fitted : Fit
+        From `fit`: each row's chance without the owner, and how unsure it is.
     confidence : float, default 0.95
         Of the interval.
 
@@ -164,7 +178,9 @@ def indexes(
     -----
     Each rep has an effect on the log odds, normal around 0 with a spread that is itself integrated out over a
     half-normal prior; posterior by quadrature, so few deals mean wide intervals and no assumption of normal counts.
+    What is not known of the mix's worth widens the intervals too.
     """
+    expected = fitted.expected
     logit = np.log(np.clip(expected, 1e-6, 1 - 1e-6) / np.clip(1 - expected, 1e-6, None))
     hits = rows[outcome].to_numpy(dtype=float)
     codes, owners = pd.factorize(rows["rep"], sort=True)
@@ -177,7 +193,8 @@ def indexes(
         would[:, place] = np.bincount(codes, p, len(owners))
     n = np.bincount(codes, minlength=len(owners)).astype(float)
     won, base = np.bincount(codes, hits, len(owners)), np.bincount(codes, expected, len(owners))
-    weight = _posterior(likely)
+    unsure = fitted.doubt.reindex(owners).fillna(0.0).to_numpy()
+    weight = _posterior(likely, unsure)
     index = would / base[:, None]
     mean = (weight * index).sum(axis=1)
     low, high = _bounds(weight, index, confidence)
@@ -185,12 +202,14 @@ def indexes(
         {"rep": owners, "n": n, "raw": won / n, "expected": base / n, "index": mean, "low": low, "high": high}
     )
     noise = np.sqrt(np.bincount(codes, expected * (1 - expected), len(owners)))
+    noise = np.sqrt(noise**2 + (unsure * noise**2) ** 2)
     return _judged(frame, (won - base) / np.where(noise > 0, noise, np.nan))
 
 
-def _posterior(likely: np.ndarray) -> np.ndarray:
+def _posterior(likely: np.ndarray, unsure: np.ndarray) -> np.ndarray:
     """Return each rep's weights over the grid of effects, mixed over how far reps may differ."""
     relative = np.exp(likely - likely.max(axis=1, keepdims=True))
+    relative = np.array([_blurred(row, sd) for row, sd in zip(relative, unsure, strict=True)])
     step = _GRID[1] - _GRID[0]
     found, evidence = [], []
     for spread in _SPREADS:
@@ -201,6 +220,14 @@ def _posterior(likely: np.ndarray) -> np.ndarray:
         evidence.append(float(np.log(np.maximum(total, 1e-300)).sum()) - 0.5 * (spread / _PRIOR_SPREAD) ** 2)
     mixed = np.exp(np.array(evidence) - max(evidence))
     return np.tensordot(mixed / mixed.sum(), np.array(found), axes=1)
+
+
+def _blurred(row: np.ndarray, sd: float) -> np.ndarray:
+    """Return a likelihood whose effect is known only up to a normal error."""
+    if sd < 1e-3:
+        return row
+    kernel = np.exp(-0.5 * ((_GRID[:, None] - _GRID[None, :]) / max(sd, 0.02)) ** 2)
+    return (kernel / kernel.sum(axis=1, keepdims=True)) @ row
 
 
 def _bounds(weight: np.ndarray, index: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
@@ -250,7 +277,7 @@ def reps(
     fitted = None
     if len(rows) >= LEAST_ALL and 0 < rows["won"].sum() < len(rows) and rows["rep"].nunique() > 1:
         fitted = fit(rows)
-        made = indexes(rows, fitted.expected).drop(columns="p_value")
+        made = indexes(rows, fitted).drop(columns="p_value")
     else:
         made = _plain(rows)
     absent = [name for name in everyone if name not in set(made["rep"])]

@@ -36,7 +36,7 @@ BY_QUARTER = {
     "complete": "word",
 }
 BY_MANAGER = {"period": "period", "target": "money", "actual": "money", "attainment": "percent", "n": "count", "without": "count",
-              "other": "money"}  # fmt: skip
+              "other": "money", "whole_target": "money", "whole_actual": "money", "whole_attainment": "percent"}  # fmt: skip
 MISSING = {"period": "period", "n": "count", "actual": "money"}
 SPREAD = {"period": "period", "n": "count", "p25": "percent", "median": "percent", "p75": "percent", "reached": "percent",
           "reached_low": "percent", "reached_high": "percent"}  # fmt: skip
@@ -73,7 +73,7 @@ def scorecard(card: pd.DataFrame) -> list[Sentence]:
     if len(absent):
         told.append(("kpi.absent", {"n": len(absent), "of": len(card)}))
     row = card[card["measure"] == "win_rate"]
-    if len(row) and row["verdict"].iloc[0] == "no_change":
+    if len(row) and row["verdict"].iloc[0] == "no_change" and row["value"].iloc[0] < 1:
         told.append(
             (
                 "kpi.win_rate_detectable",
@@ -99,6 +99,8 @@ def win_rates(table: pd.DataFrame) -> list[Sentence]:
     ours = rows.loc["win_rate"]
     if not ours["n"]:
         return [("kpi.win_rate_none", {})]
+    if ours["n"] == ours["won"]:
+        return [("kpi.win_rate_no_losses", {"n": ours["n"]})]
     told: list[Sentence] = [("kpi.win_rate", {"value": ours["value"], "low": ours["low"], "high": ours["high"], "n": ours["n"],
                              "least": rows["value"].min(), "most": rows["value"].max()})]  # fmt: skip
     if rows.loc["win_rate_value"].isna()["value"]:
@@ -171,7 +173,12 @@ def reps(table: pd.DataFrame, fitted: fair.Fit | None) -> list[Sentence]:
     told: list[Sentence] = []
     counts = table["verdict"].value_counts()
     if fitted is None:
-        told.append(("kpi.reps_no_model", {"n": table["n"].sum(), "least": fair.LEAST_ALL}))
+        key = (
+            "kpi.reps_no_losses"
+            if table["n"].sum() >= fair.LEAST_ALL and table["raw"].dropna().eq(1).all()
+            else "kpi.reps_no_model"
+        )
+        told.append((key, {"n": table["n"].sum(), "least": fair.LEAST_ALL}))
     else:
         apart = int(table["distinct"].sum())
         judged = int(len(table) - counts.get("no_deals", 0) - counts.get("too_early", 0))
