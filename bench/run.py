@@ -54,7 +54,15 @@ def _environment(root: Path, **more: str) -> dict[str, str]:
     single = {name: "1" for name in environment.FIXED if name.endswith("_THREADS")}
     drop = {"PYTHONDONTWRITEBYTECODE", "SALESLOOP_OUT"}
     kept = {name: value for name, value in os.environ.items() if name not in drop}
-    return {**kept, **single, "PYTHONPATH": str(PROJECT), "SALESLOOP_ROOT": str(root), **more}
+    return {**kept, **single, "PYTHONPATH": str(root / "code"), "SALESLOOP_ROOT": str(root), **more}
+
+
+def keep_code(root: Path) -> None:
+    """Copy the package into the root, so that what changes meanwhile changes no measurement."""
+    shutil.rmtree(root / "code", ignore_errors=True)
+    shutil.copytree(PROJECT / "salesloop", root / "code" / "salesloop")
+    shutil.copy(PROJECT / "requirements.lock", root / "code")
+    shutil.copytree(PROJECT / "notebooks", root / "notebooks", dirs_exist_ok=True)
 
 
 def _quiet(command: list[str], env: dict[str, str], cwd: Path) -> None:
@@ -115,6 +123,7 @@ def demo_root(folder: Path) -> tuple[Path, str, str]:
     """Return a root with the demo company's last month imported and frozen."""
     root = folder / "root"
     (root / "params" / "demo").mkdir(parents=True)
+    keep_code(root)
     shutil.copy(PROJECT / "params/demo/unit.yml", root / "params/demo/unit.yml")
     code = ("from salesloop import months, store; from salesloop.demo import driver\n"
             "months._demo_until(driver.last_period(), lambda _: None); months._plans_in('demo')\n"
@@ -170,8 +179,7 @@ def main() -> None:
     adopt()
     with tempfile.TemporaryDirectory(prefix="salesloop-bench-") as folder:
         root, unit, period = (given.root, given.unit, given.period) if given.root else demo_root(Path(folder))
-        if not (root / "notebooks").exists():
-            (root / "notebooks").symlink_to(PROJECT / "notebooks")
+        keep_code(root)
         rows = measure(root.resolve(), unit, period, Path(folder))
     for row in rows:
         print(f"{row['name']:<46} {row['value']:>8}   reach {row['reach']:>6}   {'ok' if row['ok'] else 'MISSED'}")

@@ -197,19 +197,27 @@ def draw_brief(task: Task, tell: Tell | None = None) -> None:
         files.write(Path(task.work) / f"index.{lang}.html", page)
 
 
-def close(unit: str, period: str, folder: str, when: str, tell: Tell) -> int:
-    """Close the loop of a published report: proposal, ledger, what approves itself."""
-    from salesloop import loop
+def close(unit: str, period: str, folder: str, when: str, languages: tuple[str, ...], tell: Tell) -> None:
+    """Close a published report: proposal, ledger, what approves itself; then list it among the unit's reports.
 
-    return loop.close(unit, period, Path(folder) / "results", when=when)
-
-
-def draw_index(unit: str, folder: str, languages: tuple[str, ...], tell: Tell) -> None:
-    """Draw the page that lists a unit's reports, in each language."""
+    Parameters
+    ----------
+    unit, period, folder : str
+        Which report, and where it stands.
+    when : str
+        The day the approval is dated; nothing but the list is made where it is empty: the brief failed, or this was
+        a check-in.
+    """
+    from salesloop import loop, paths
     from salesloop.report import render_index
 
+    if when:
+        loop.close(unit, period, Path(folder) / "results", when=when)
+        proposal = loop.proposal_file(unit, period)
+        if proposal.is_file():
+            files.write(Path(folder) / "proposal.yml", proposal.read_text(encoding="utf-8"))
     for lang in languages:
-        files.write(Path(folder) / f"index.{lang}.html", render_index(folder, lang))
+        files.write(paths.reports(unit) / f"index.{lang}.html", render_index(paths.reports(unit), lang))
 
 
 def _told(error: BaseException) -> tuple[str, str]:

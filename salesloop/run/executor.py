@@ -216,6 +216,7 @@ def _alone(wanted: dict[str, str]) -> None:
     if hasattr(os, "setsid"):
         with contextlib.suppress(OSError):
             os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(wanted)
     if hasattr(time, "tzset"):

@@ -12,14 +12,22 @@ import gc
 import importlib
 import os
 import pkgutil
+import signal
 import sys
 from pathlib import Path
 
-_LAZY = ("matplotlib.pyplot", "holidays", "pyarrow.parquet", "papermill", "nbformat", "jinja2", "nh3", "markdown_it")
+_LAZY = ("matplotlib.pyplot", "holidays.countries", "pyarrow.parquet", "pyarrow.dataset", "pyarrow.pandas_compat",
+         "pandas.core.arrays.arrow.extension_types", "pandas.core.methods.to_dict", "pandas.io.formats.csvs",
+         "pandas.io.formats.html", "papermill", "nbformat", "jinja2", "nh3", "markdown_it")  # fmt: skip
 _OWN = ("salesloop.metrics", "salesloop.plots", "salesloop.report")
 _SINGLE = ("salesloop.results", "salesloop.loop", "salesloop.ledger", "salesloop.figures", "salesloop.run.child",
            "salesloop.run.engine")  # fmt: skip
 _SAMPLE = "销售 sales ¥$€ 0123456789"
+
+
+_PARENT = "SALESLOOP_WARM_PARENT" in os.environ
+if _PARENT:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle
 
 
 def _warm():
@@ -101,5 +109,5 @@ def _threads() -> int:
 shell = _warm()
 numpy = sys.modules["numpy"]
 threads = _threads()
-if os.environ.get("SALESLOOP_WARM_PARENT"):
+if _PARENT:
     atexit.register(os._exit, 0)  # nothing that was only imported needs an orderly end

@@ -13,11 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from salesloop import loop, paths, periods
+from salesloop import paths, periods
 from salesloop.errors import ParameterError, StageError
 from salesloop.params import UnitConfig, load_unit
 from salesloop.run import files, graph, publish, stage
-from salesloop.run.child import Done, Task, close, draw_brief, draw_index
+from salesloop.run.child import Done, Task, close, draw_brief
 from salesloop.run.executor import Executor, fresh, warm_up
 from salesloop.run.lock import alone
 from salesloop.run.progress import Progress, Say
@@ -303,14 +303,10 @@ class Run:
         self.place.carry(published)
         _write_log(self.place.work, self.log, self.place.target / publish.LOG)
         self.place.publish()
-        target, unit = self.place.target, self.config.unit
-        if not self.as_of and self.summary.status.get(graph.BRIEF) in (DONE, UNCHANGED):
-            fresh(close, unit, self.period, str(target), self._closing_day())
-            proposal = loop.proposal_file(unit, self.period)
-            if proposal.is_file():
-                files.write(target / "proposal.yml", proposal.read_text(encoding="utf-8"))
-        fresh(draw_index, unit, str(paths.reports(unit)), self.languages)
-        publish.write_json(target / publish.MANIFEST, self._manifest())
+        ended_well = not self.as_of and self.summary.status.get(graph.BRIEF) in (DONE, UNCHANGED)
+        fresh(close, self.config.unit, self.period, str(self.place.target), self._closing_day() if ended_well else "",
+              self.languages)  # fmt: skip
+        publish.write_json(self.place.target / publish.MANIFEST, self._manifest())
 
     def _closing_day(self) -> str:
         meta = json.loads((self.frozen / "meta.json").read_text(encoding="utf-8"))
