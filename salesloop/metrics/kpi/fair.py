@@ -152,9 +152,7 @@ def _level(score: np.ndarray, hits: float) -> float:
     return (low + high) / 2
 
 
-def indexes(
-    rows: pd.DataFrame, expected: np.ndarray, *, outcome: str = "won", confidence: float = 0.95
-) -> pd.DataFrame:
+def indexes(rows: pd.DataFrame, fitted: Fit, *, outcome: str = "won", confidence: float = 0.95) -> pd.DataFrame:
     """Return each rep's wins over expected wins, shrunk towards 1 by how much reps differ at all.
 
     Parameters
