@@ -155,9 +155,10 @@ class Stage:
         self.content["sentences"].append({"id": message, "values": told})
         self._emit("sentence", message, {"text/plain": shown}, index=len(self.content["sentences"]) - 1)
 
-    def tell(self, sentence: tuple[str, Mapping[str, object]]) -> None:
-        """Keep a sentence that a metric function chose: its message id and its values."""
-        self.say(sentence[0], **sentence[1])
+    def tell(self, *sentences: tuple[str, Mapping[str, object]]) -> None:
+        """Keep sentences that a metric function chose: each its message id and its values."""
+        for message, values in sentences:
+            self.say(message, **values)
 
     def save(self) -> None:
         """Write the results in one step; the last cell of every notebook."""

@@ -213,12 +213,13 @@ def quarter(told: outlook.Outlook, history: pd.Series, period: pd.Period, fiscal
 def quarter_bridge(
     before: pipeline.Draws, after: pipeline.Draws, known: pd.DataFrame, told: outlook.Outlook, history: pd.Series,
     period: pd.Period, weights: dict, fiscal_start: int,
+    country: str | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Return the bridge of the quarter's expected bookings from a month ago to now; empty where there is no deal model."""
     if before.kind == "none" or after.kind == "none":
         return pd.DataFrame({"line": pd.Series(dtype=object), "amount": pd.Series(dtype=float)})
     months = periods.fiscal_quarter(period + 1, fiscal_start)
-    then = outlook.join(before, history[history.index < period], weights, shares=np.zeros(len(before.owners)))
+    then = outlook.join(before, history[history.index < period], weights, shares=np.zeros(len(before.owners)), country=country)
     won = history.reindex(months).fillna(0.0)
     earlier = float(won[[m for m in months if m < period]].sum())
     start = outlook.window(then, months, earlier)["mean"]

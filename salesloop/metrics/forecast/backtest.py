@@ -67,18 +67,21 @@ def run(
         known = actual[actual.index <= origin]
         if len(known) < _LEAST_HISTORY:
             continue
-        rows += _series_rows(known, actual, origin)
+        rows += _series_rows(known, actual, origin, country)
         rows += _pipeline_rows(deals, events, actual, origin, country, staged, stages)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _series_rows(known: pd.Series, actual: pd.Series, origin: pd.Period) -> list[dict]:
-    told = series.entrants(known.to_numpy()[None], LEADS)
+def _series_rows(known: pd.Series, actual: pd.Series, origin: pd.Period, country: str) -> list[dict]:
+    told = {
+        "series": series.point(known, LEADS, country=country),
+        "seasonal_naive": series.seasonal_naive(known.to_numpy()[None], LEADS)[0],
+    }
     return [
-        {"made_in": origin, "lead_months": lead, "period": origin + lead, "method": name, "forecast": float(told[key][0, lead - 1]),
+        {"made_in": origin, "lead_months": lead, "period": origin + lead, "method": name, "forecast": float(ahead[lead - 1]),
          "actual": float(actual[origin + lead]), "p10": np.nan, "p50": np.nan, "p90": np.nan}
         for lead in range(1, LEADS + 1) if origin + lead in actual.index
-        for name, key in (("series", "average"), ("seasonal_naive", "seasonal_naive"))
+        for name, ahead in told.items()
     ]  # fmt: skip
 
 

@@ -43,6 +43,7 @@ def join(
     shares: np.ndarray,
     scale: float = 1.0,
     seed: int = 1,
+    country: str | None = None,
 ) -> Outlook:
     """Move the pipeline's draws to the weighted mean of pipeline and series, and widen or narrow them.
 
@@ -60,6 +61,8 @@ def join(
         Factor on the distance from the median.
     seed : int
         For the draws where there is a series alone.
+    country : str, optional
+        Whose working days and holidays move the months of the series.
 
     Returns
     -------
@@ -67,9 +70,7 @@ def join(
         Every level adds up in every draw, because all are sums of the same amounts by owner.
     """
     horizon = len(drawn.months)
-    told = (
-        series.entrants(history.to_numpy()[None], horizon)["average"][0] if len(history) else np.full(horizon, np.nan)
-    )
+    told = series.point(history, horizon, country=country) if len(history) else np.full(horizon, np.nan)
     has_pipeline = drawn.total().any()
     if not has_pipeline and not len(history):
         return Outlook(drawn, "none", _weight_table(horizon, {}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from salesloop.metrics import series
 from salesloop.metrics.forecast import rules
 from salesloop.metrics.forecast.deals import brier
 
@@ -65,6 +66,12 @@ def basis(kind: str, n: int, months: int) -> list[Sentence]:
     """Say what the number of deals and months can carry."""
     season = "season" if months >= SEASON_MONTHS else "no_season" if months >= FEW_MONTHS else "no_series"
     return [(f"forecast.model_{kind}", {"n": n}), (f"forecast.history_{season}", {"n": months})]
+
+
+def level_break(history: pd.Series, country: str) -> list[Sentence]:
+    """Name a month from which bookings stand at another level; what lies before it is brought to the level after."""
+    found = series.level_break(history, country=country) if len(history) else None
+    return [("forecast.level_break", {"period": str(found[0]), "change": found[1] - 1})] if found else []
 
 
 def weighting(weights: pd.DataFrame, errors: pd.DataFrame, *, learned: bool, state_known: str, kind: str) -> Sentence:

@@ -1,6 +1,6 @@
 """Monthly series: a pool of smoothing methods over all series at once, with intervals from their own past errors."""
 
-from salesloop.metrics.series.panel import SeriesForecast, forecast
+from salesloop.metrics.series.panel import SeriesForecast, forecast, level_break, point
 from salesloop.metrics.series.pool import AVERAGED, METHODS, entrants, rolling, seasonal_naive
 
-__all__ = ["AVERAGED", "METHODS", "SeriesForecast", "entrants", "forecast", "rolling", "seasonal_naive"]
+__all__ = ["AVERAGED", "METHODS", "SeriesForecast", "entrants", "forecast", "level_break", "point", "rolling", "seasonal_naive"]

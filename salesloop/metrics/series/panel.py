@@ -97,6 +97,43 @@ def forecast(
     return SeriesForecast(rows, _errors(errors, ids, months, factor), _notes(notes))
 
 
+def point(history: pd.Series, horizon: int, *, country: str | None = None, period: int = 12) -> np.ndarray:
+    """Return the pool's average for one series without its intervals: calendar, level break and season included.
+
+    Parameters
+    ----------
+    history : Series
+        Whole months by PeriodIndex, oldest first; at least one.
+    horizon : int
+        Months ahead.
+    country : str, optional
+        Whose working days and holidays move the months.
+
+    Examples
+    --------
+    >>> point(pd.Series(10.0, index=pd.period_range("2026-01", periods=6, freq="M")), 2).tolist()
+    [10.0, 10.0]
+    """
+    months = pd.PeriodIndex(history.index)
+    values = history.to_numpy(dtype=float)[None]
+    ahead = pd.period_range(months[-1] + 1, periods=horizon, freq="M")
+    factor = calendar.effects(values, months.append(ahead), country) if country else np.ones(len(months) + horizon)
+    flat = _mended(values / factor[: len(months)], [""], months, [], period)
+    return pool.entrants(flat, horizon, period=period)["average"][0] * factor[len(months) :]
+
+
+def level_break(history: pd.Series, *, country: str | None = None, period: int = 12) -> tuple[pd.Period, float] | None:
+    """Return the month from which a series stands at another level, and the level after over before; None without one."""
+    months = pd.PeriodIndex(history.index)
+    notes: list[dict] = []
+    values = history.to_numpy(dtype=float)[None]
+    if not len(months):
+        return None
+    factor = calendar.effects(values, months, country) if country else np.ones(len(months))
+    _mended(values / factor, [""], months, notes, period)
+    return (pd.Period(notes[0]["period"], "M"), notes[0]["value"]) if notes else None
+
+
 def _wide(panel: pd.DataFrame, as_of: dt.date):
     """Return values (series x months, NaN where missing), ids, months and notes; unfinished months are left out."""
     given = panel.assign(period=pd.PeriodIndex(panel["period"].astype(str), freq="M")) if len(panel) else panel
