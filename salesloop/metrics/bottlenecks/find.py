@@ -22,6 +22,7 @@ LEAST_ENDED = 20
 WINDOW_DAYS = 365.0
 _RESTRICTED = 180.0
 _ROUNDS = 6
+_DESCRIBED = 20
 DIRECTION = {"forward": "slower", "lost": "leakier"}
 COLUMNS = ["pipeline", "stage", "segment_kind", "segment", "nature", "direction", "since", "n", "observed", "expected",
            "ratio", "ratio_se", "p_value", "q_value"]  # fmt: skip
@@ -233,6 +234,32 @@ def _worst(causes, cells, lasting, q) -> pd.DataFrame:
     return told.drop_duplicates(key)[[*COLUMNS, "found"]].reset_index(drop=True)
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """The stays as arrays, and between which days they were seen; ways out are 0 still there, 1 forward, 2 lost, 3 back."""
+
+    start: np.ndarray
+    end: np.ndarray
+    way: np.ndarray
+    since: float
+    until: float
+
+    @classmethod
+    def of(cls, made: Stays) -> _Seen:
+        start, end = made.table["start"].to_numpy(float), made.table["end"].to_numpy(float)
+        names = ["", "forward", "lost", "void", "back"]
+        way = np.array([0, 1, 2, 2, 3])[pd.Categorical(made.table["exit"], names).codes]
+        return cls(start, np.maximum(end, start + SHORTEST), way, made.since, made.until)
+
+    def between(self, rows: np.ndarray, since: float, until: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return time, entry and way out of stays as seen between two days; what left later is still there."""
+        start, end, way = self.start[rows], self.end[rows], self.way[rows]
+        seen = (end > since) & (start < until)
+        start, end, way = start[seen], end[seen], way[seen]
+        late = end > until
+        return np.where(late, until, end) - start, np.maximum(since - start, 0.0), np.where(late, 0, way)
+
+
 def describe(cells: pd.DataFrame, deals: pd.DataFrame, made: Stays) -> pd.DataFrame:
     """Add conversion, median and excess days of each cell.
 
@@ -241,59 +268,50 @@ def describe(cells: pd.DataFrame, deals: pd.DataFrame, made: Stays) -> pd.DataFr
     DataFrame
         `cells` with ``n`` (stays at risk in the last 12 months), ``conversion, low, high`` (share that went forward,
         Aalen-Johansen with 95 % interval), ``p50_days`` (Kaplan-Meier median, NaN under 20 ended stays),
-        ``p75_days``, ``excess_days`` (restricted mean days now against before the change, or against the stage).
+        ``p75_days``, ``excess_days`` (restricted mean days now against before the change, or against the stage; of
+        what was found and the next 20 cells).
     """
     deals = deals.drop_duplicates("opportunity_id").reset_index(drop=True)
-    frame = made.table
-    row = frame["row"].to_numpy(int)
-    stage_rows = {key: np.asarray(part, int) for key, part in frame.groupby(["pipeline", "stage"]).indices.items()}
-    levels = {kind: deals[kind].astype(str).to_numpy() for kind in set(cells["segment_kind"]) - {ALL}}
+    seen, row = _Seen.of(made), made.table["row"].to_numpy(int)
+    groups = made.table.groupby(["pipeline", "stage"]).indices
+    stage_rows = {key: np.asarray(part, int) for key, part in groups.items()}
+    levels = {kind: pd.Categorical(deals[kind].astype(str)) for kind in set(cells["segment_kind"]) - {ALL}}
     told = []
-    for cell in cells.itertuples():
+    for at, cell in enumerate(cells.itertuples()):
         rows = stage_rows.get((cell.pipeline, cell.stage), np.zeros(0, int))
-        inside = rows if cell.segment_kind == ALL else rows[levels[cell.segment_kind][row[rows]] == cell.segment]
-        told.append(_described(frame, inside, rows, made, cell))
+        inside = rows
+        if cell.segment_kind != ALL:
+            known = levels[cell.segment_kind]
+            inside = rows[known.codes[row[rows]] == known.categories.get_loc(cell.segment)]
+        excess = _excess(seen, inside, rows, cell) if cell.found < 2 or at < _DESCRIBED else np.nan
+        told.append((*_described(seen, inside), excess))
     names = ["n", "conversion", "low", "high", "p50_days", "p75_days", "excess_days"]
     return cells.drop(columns=["n"]).assign(
         **{name: [r[i] for r in told] for i, name in enumerate(names)}, moves=cells["n"]
     )
 
 
-def _described(frame, inside, rows, made, cell) -> tuple:
-    start = max(made.since, made.until - WINDOW_DAYS)
-    time, entry, exit_ = window(frame, inside, start, made.until)
-    cause = np.select([exit_ == "forward", np.isin(exit_, ["lost", "void"]), exit_ == "back"], [1, 2, 3], 0)
-    share, low, high = incidence.last_share(incidence.incidence(time, cause, entry, causes=3), 1)
+def _described(seen: _Seen, inside: np.ndarray) -> tuple:
+    time, entry, way = seen.between(inside, max(seen.since, seen.until - WINDOW_DAYS), seen.until)
+    share, low, high = incidence.last_share(incidence.incidence(time, way, entry, causes=3), 1)
     middle = upper = np.nan
-    if (cause > 0).sum() >= LEAST_ENDED:
-        curve = incidence.kaplan_meier(time, cause > 0, entry)
+    if (way > 0).sum() >= LEAST_ENDED:
+        curve = incidence.kaplan_meier(time, way > 0, entry)
         middle, upper = incidence.quantile(curve, 0.5)[0], incidence.quantile(curve, 0.75)[0]
-    return len(time), share, low, high, middle, upper, _excess(frame, inside, rows, made, cell)
+    return len(time), share, low, high, middle, upper
 
 
-def _excess(frame, inside, rows, made, cell) -> float:
+def _excess(seen: _Seen, inside: np.ndarray, rows: np.ndarray, cell) -> float:
     """Return restricted mean days after the change minus before it, or in the cell minus in the rest of its stage."""
     if cell.nature == "change":
         at = float(np.datetime64(cell.since, "D").astype("int64"))
-        after, before = window(frame, inside, at, made.until), window(frame, inside, made.since, at)
+        after, before = seen.between(inside, at, seen.until), seen.between(inside, seen.since, at)
     else:
-        after = window(frame, inside, made.since, made.until)
-        before = window(frame, np.setdiff1d(rows, inside), made.since, made.until)
+        after = seen.between(inside, seen.since, seen.until)
+        before = seen.between(np.setdiff1d(rows, inside), seen.since, seen.until)
     told = []
-    for time, entry, exit_ in (after, before):
-        if (exit_ != "").sum() < 5:
+    for time, entry, way in (after, before):
+        if (way > 0).sum() < 5:
             return np.nan
-        told.append(incidence.restricted_mean(incidence.kaplan_meier(time, exit_ != "", entry), _RESTRICTED))
+        told.append(incidence.restricted_mean(incidence.kaplan_meier(time, way > 0, entry), _RESTRICTED))
     return told[0] - told[1]
-
-
-def window(frame: pd.DataFrame, rows: np.ndarray, since: float, until: float) -> tuple[np.ndarray, ...]:
-    """Return time, entry and exit of stays as seen between two days; what left later is still there."""
-    start, end = frame["start"].to_numpy(float)[rows], frame["end"].to_numpy(float)[rows]
-    end = np.maximum(end, start + SHORTEST)
-    exit_ = frame["exit"].to_numpy(dtype=object)[rows]
-    seen = (end > since) & (start < until)
-    start, end, exit_ = start[seen], end[seen], exit_[seen]
-    late = end > until
-    return (np.where(late, until, end) - start, np.maximum(since - start, 0.0),
-            np.where(late, "", exit_).astype(object))  # fmt: skip

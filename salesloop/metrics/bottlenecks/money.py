@@ -21,12 +21,12 @@ from salesloop.metrics.pipeline.model import effects, leave_base, open_moves
 from salesloop.metrics.pipeline.stays import exposures, visits
 
 HORIZON = 3
-MODEL_ERROR = 0.12
+MODEL_ERROR = 0.22
 """What the model itself may be off by, as a share of the money: measured on simulated companies."""
 CONFIDENCE = 0.90
 _Z = 1.645
 _DRAWS, _SEED = 400, 30
-_MOST_DEALS = 30_000
+_MODEL_DEALS, _CELL_DEALS = 10_000, 5_000
 _PRIOR_SD = 1.0
 
 
@@ -53,18 +53,17 @@ class Stakes:
         country: str,
         made: Stays,
     ):
-        self.deals = thinned(deals.drop_duplicates("opportunity_id"))
-        self.scale = deals["opportunity_id"].nunique() / max(len(self.deals), 1)
-        inside = events["opportunity_id"].isin(self.deals["opportunity_id"])
-        self.events = events[inside]
+        self.deals, self.events = deals.drop_duplicates("opportunity_id").reset_index(drop=True), events
         self.as_of, self.stages, self.country = as_of, stages, country
         self.first = int(steps.step_of(pd.Series([pd.Timestamp("1970-01-01") + pd.Timedelta(days=made.since)]))[0])
         self.until, table = made.until, made.table
         self.entered = table.loc[table["exit"] == "", ["opportunity_id", "stage", "start"]]
-        self.model: Model = pipeline.fit(self.deals, self.events, as_of=as_of, stages=stages)
-        moves = open_moves(self.deals, self.events, stages)
-        self.moves = visits(self.deals, moves, as_of=as_of)
+        some = thinned(self.deals, _MODEL_DEALS)
+        self.model: Model = pipeline.fit(some, self._events(some), as_of=as_of, stages=stages)
         self.pipeline = pd.Series(pipelines(self.deals), index=self.deals.index)
+
+    def _events(self, deals: pd.DataFrame) -> pd.DataFrame:
+        return self.events[self.events["opportunity_id"].isin(deals["opportunity_id"])]
 
     def price(self, cell) -> dict[str, float]:
         """Return ``money, money_low, money_high`` (90 % interval) and ``n`` open deals of a cell; NaN where it cannot be told.
@@ -77,16 +76,17 @@ class Stakes:
         none = {"money": np.nan, "money_low": np.nan, "money_high": np.nan, "n_open": 0}
         if self.model.kind == "none" or not self.model.staged or cell.stage not in self.model.stages:
             return none
-        chosen = self._of(cell)
-        deals = self.deals[chosen]
+        whole = self.deals[self._of(cell)]
+        deals = thinned(whole, _CELL_DEALS)
+        scale = len(whole) / max(len(deals), 1)
         reference, share = self._reference(cell, self._lived(deals, cell.stage))
         if reference is None:
             return none
         money, spread = self._difference(deals, cell, reference, share)
         half = _Z * np.hypot(spread, MODEL_ERROR * money)
-        n_open = int((deals["status"] == "open").sum() * self.scale)
+        n_open = int((whole["status"] == "open").sum())
         told = {"money": money, "money_low": money - half, "money_high": money + half}
-        return {key: value * self.scale for key, value in told.items()} | {"n_open": n_open}
+        return {key: value * scale for key, value in told.items()} | {"n_open": n_open}
 
     def _of(self, cell) -> pd.Series:
         inside = self.pipeline == cell.pipeline
@@ -96,7 +96,8 @@ class Stakes:
 
     def _lived(self, deals: pd.DataFrame, stage: str) -> pd.DataFrame:
         """Return the steps that deals lived in a stage, with what the model expected of each."""
-        lived = exposures(self.moves[self.moves["opportunity_id"].isin(deals["opportunity_id"])], as_of=self.as_of)
+        moves = open_moves(deals, self._events(deals), self.stages)
+        lived = exposures(visits(deals, moves, as_of=self.as_of), as_of=self.as_of)
         lived = lived[lived["stage"] == stage]
         place = pd.Index(deals["opportunity_id"]).get_indexer(lived["opportunity_id"])
         own_leave, own_lost, times = effects(self.model, deals)
@@ -133,7 +134,7 @@ class Stakes:
 
     def _difference(self, deals: pd.DataFrame, cell, reference: Shift, share: float) -> tuple[float, float]:
         """Return the money between the reference and the present, and its standard error from that of the ratio."""
-        events = self.events[self.events["opportunity_id"].isin(deals["opportunity_id"])]
+        events = self._events(deals)
         log = float(np.log(cell.ratio))
         worth = [self._worth(deals, events, cell.stage, reference, moved(value, cell.direction, share))
                  for value in (log, log + cell.ratio_se)]  # fmt: skip
@@ -205,11 +206,11 @@ def moved(log_ratio: float, direction: str, share: float) -> tuple[float, float]
     return float(np.log(1 - share + share * factor)), log_ratio
 
 
-def thinned(deals: pd.DataFrame) -> pd.DataFrame:
-    """Return at most 30,000 deals, evenly over their ids: enough to price a cell of any company."""
-    if len(deals) <= _MOST_DEALS:
+def thinned(deals: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return at most so many deals, evenly over their ids: enough to fit a model or to price a cell of any company."""
+    if len(deals) <= most:
         return deals.reset_index(drop=True)
-    take = np.linspace(0, len(deals) - 1, _MOST_DEALS).astype(int)
+    take = np.linspace(0, len(deals) - 1, most).astype(int)
     return deals.sort_values("opportunity_id").iloc[take].reset_index(drop=True)
 
 
@@ -249,7 +250,7 @@ def _offset(logit: np.ndarray, hits: np.ndarray) -> tuple[float, float]:
     return b, float(1 / np.sqrt(curve))
 
 
-def priced(cells: pd.DataFrame, stakes: Stakes | None, *, most: int = 8, q: float) -> pd.DataFrame:
+def priced(cells: pd.DataFrame, stakes: Stakes | None, *, most: int = 4, q: float) -> pd.DataFrame:
     """Add money to the most suspicious cells and flag those that both tests carry.
 
     Parameters
@@ -259,7 +260,7 @@ def priced(cells: pd.DataFrame, stakes: Stakes | None, *, most: int = 8, q: floa
     stakes : Stakes or None
         Without one no money is told and nothing is flagged.
     most : int
-        How many cells are priced; all that were found are.
+        How many of the cells that were not found are priced too.
     q : float
         The q value a flagged cell may have.
 
@@ -270,9 +271,10 @@ def priced(cells: pd.DataFrame, stakes: Stakes | None, *, most: int = 8, q: floa
         differences, most money first.
     """
     blank = {"money": np.nan, "money_low": np.nan, "money_high": np.nan, "n_open": 0}
-    told = []
-    for i, cell in enumerate(cells.itertuples()):
-        wanted = stakes is not None and (i < most or cell.found < 2)
+    told, spare = [], most
+    for cell in cells.itertuples():
+        wanted = stakes is not None and (cell.found < 2 or spare > 0)
+        spare -= int(cell.found >= 2)
         told.append(stakes.price(cell) if wanted and stakes is not None else blank)
     money = pd.DataFrame(told, columns=list(blank), index=cells.index)
     made = cells.join(money)
