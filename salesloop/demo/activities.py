@@ -10,13 +10,14 @@ import pandas as pd
 from salesloop.demo.arrivals import Columns
 from salesloop.demo.ids import where, zoho
 from salesloop.demo.process import nudged
-from salesloop.demo.rng import choice, mix, poisson, uniform
+from salesloop.demo.rng import choice, mix, uniform
 from salesloop.schema import ACTIVITY_TYPES
 
 if TYPE_CHECKING:
     from salesloop.demo.tables import View
 
-RATE = 0.16
+RATE, MOST, LONGEST_AHEAD = 0.15, 80, 12.0
+DONE, CANCELLED, FORGOTTEN = 0, 1, 2
 TYPE_MIX = np.array([
     [0.44, 0.30, 0.08, 0.03, 0.03, 0.12], [0.30, 0.26, 0.16, 0.10, 0.06, 0.12], [0.22, 0.24, 0.16, 0.10, 0.16, 0.12],
     [0.28, 0.30, 0.16, 0.12, 0.04, 0.10], [0.34, 0.26, 0.18, 0.12, 0.00, 0.10],
@@ -30,19 +31,39 @@ MINUTES = np.array([15.0, 8.0, 60.0, 120.0, 75.0, 30.0])
 
 
 def _on_deals(now: View) -> Columns:
+    """Return what is done on deals: one thing after the other until the stay ends, and what was planned when it did."""
     stays, world = now.crm.stays, now.world
     end = np.minimum(stays["out"], world.n_days - 2.0)
-    zero = np.zeros(len(end), dtype=np.int64)
-    begin, until = world.plain.read(zero, stays["t_in"]), world.plain.read(zero, end)
-    count = np.minimum(poisson(uniform(stays["key"], "activities", stays["no"]), RATE * (until - begin) + 0.4), 40)
-    row = np.repeat(np.arange(len(count)), count)
-    number = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-    key = mix(stays["key"][row], "activity", stays["no"][row], number)
-    shown = begin[row] + uniform(key, "when") * (until - begin)[row]
+    row = np.arange(len(end))
+    shown, parts, number = world.plain.read(np.zeros(len(row), dtype=np.int64), stays["t_in"]), [], 0
+    while len(row) and number < MOST:
+        key = mix(stays["key"][row], "activity", stays["no"][row], number)
+        shown = shown - np.log(uniform(key, "gap")) / RATE
+        t = world.plain.when(np.zeros(len(row), dtype=np.int64), shown)
+        part = _planned(key, t) | {
+            "deal": stays["deal"][row],
+            "owner": stays["owner"][row],
+            "stage": stays["stage"][row],
+            "end": end[row],
+            "begin": stays["t_in"][row],
+        }
+        parts.append({name: values[part["made"] < end[row]] for name, values in part.items()})
+        on = t < end[row] + LONGEST_AHEAD
+        row, shown, number = row[on], shown[on], number + 1
+    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    kind = choice(uniform(found["key"], "type"), TYPE_MIX[found.pop("stage")])
+    return found | {"lead": np.full(len(kind), -1), "type": kind}
+
+
+def _planned(key: np.ndarray, t: np.ndarray) -> Columns:
+    """Return when things done at `t` were planned for, and when that was entered."""
+    planned = t + np.where(uniform(key, "moved") < 0.3, -np.floor(3.0 * uniform(key, "late")), 0.0)
     return {
-        "key": key, "deal": stays["deal"][row], "lead": np.full(len(row), -1), "t": world.plain.when(np.zeros(len(row), dtype=np.int64), shown),
-        "type": choice(uniform(key, "type"), TYPE_MIX[stays["stage"][row]]), "owner": stays["owner"][row],
-    }  # fmt: skip
+        "key": key,
+        "t": t,
+        "planned": planned,
+        "made": np.minimum(planned, t) - np.floor(9.0 * uniform(key, "ahead") ** 2),
+    }
 
 
 def _on_leads(now: View) -> Columns:
@@ -55,7 +76,15 @@ def _on_leads(now: View) -> Columns:
     answered = np.where(np.isfinite(leads["answered"]), leads["answered"], leads["t"])[row]
     t = world.plain.when(zero, world.plain.read(zero, answered) + later)
     kind = np.where(uniform(key, "type") < 0.65, 0, 1)
-    return {"key": key, "deal": np.full(len(row), -1), "lead": row, "t": t, "type": kind, "owner": leads["owner"][row]}
+    far = np.full(len(row), np.inf)
+    return _planned(key, t) | {
+        "deal": np.full(len(row), -1),
+        "owner": leads["owner"][row],
+        "end": far,
+        "begin": leads["t"][row],
+        "lead": row,
+        "type": kind,
+    }
 
 
 def _on_actions(now: View) -> Columns:
@@ -64,18 +93,20 @@ def _on_actions(now: View) -> Columns:
     rows, span = nudged(deals["key"], nudges) if nudges else (np.zeros(0, dtype=np.int64), np.zeros((0, 2)))
     key = mix(deals["key"][rows], "action touch")
     t = np.floor(span[:, 0] + uniform(key, "when") * 0.6 * (span[:, 1] - span[:, 0])) + uniform(key, "hour")
-    last = np.zeros(len(deals["key"]))
-    np.maximum.at(last, stays["deal"], np.minimum(stays["out"], 1e9))
-    live = t < last[rows]
-    rows, key, t = rows[live], key[live], t[live]
+    end = np.zeros(len(deals["key"]))
+    np.maximum.at(end, stays["deal"], np.minimum(stays["out"], 1e9))
+    live = end[rows] > span[:, 0]
+    rows, span, key, t = rows[live], span[live], key[live], t[live]
     owner = stays["owner"][np.searchsorted(stays["deal"], rows)]
-    return {
-        "key": key,
+    kind = choice(uniform(key, "type"), TYPE_MIX[1])
+    return _planned(key, t) | {
+        "made": span[:, 0],
+        "begin": span[:, 0],
         "deal": rows,
-        "lead": np.full(len(rows), -1),
-        "t": t,
-        "type": choice(uniform(key, "type"), TYPE_MIX[1]),
         "owner": owner,
+        "end": end[rows],
+        "lead": np.full(len(rows), -1),
+        "type": kind,
     }
 
 
@@ -85,25 +116,23 @@ def every(now: View) -> Columns:
     if getattr(path, "activities", None) is None:
         parts = [_on_deals(now), _on_leads(now), _on_actions(now)]
         made = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        key = made["key"]
-        made["planned"] = made["t"] + np.where(uniform(key, "moved") < 0.3, -np.floor(3.0 * uniform(key, "late")), 0.0)
-        made["made"] = np.minimum(made["planned"], made["t"]) - np.floor(9.0 * uniform(key, "ahead") ** 2)
-        u = uniform(key, "fate")
-        made["fate"] = np.where(u < 0.05, 1, np.where(u < 0.13, 2, 0))
+        u = uniform(made["key"], "fate")
+        made["fate"] = np.where(u < 0.05, CANCELLED, np.where(u < 0.13, FORGOTTEN, DONE))
         made["owner"] = now.world.people.holder(made["owner"], made["t"])
         path.activities = made  # type: ignore[attr-defined]
     return path.activities  # type: ignore[attr-defined]
 
 
 def known(now: View) -> Columns:
-    """Return the activities entered by now, on deals and leads that were known."""
+    """Return the activities entered by now, on deals and leads that were known; what a closed deal left is cancelled."""
     made = every(now)
-    deals, leads = now.crm.deals, now.crm.leads
-    born = np.where(made["deal"] >= 0, deals["t"][made["deal"]], leads["t"][made["lead"]] if len(leads["t"]) else 0.0)
-    entered = np.maximum(made["made"], born)
+    entered = np.maximum(made["made"], made["begin"])
     rows = (entered < now.until) & (made["t"] >= now.crm.start)
     part = {name: values[rows] for name, values in made.items()} | {"made": entered[rows]}
-    part["done"] = np.where((part["fate"] == 0) & (part["t"] < now.until), part["t"], np.inf)
+    came = (part["fate"] == DONE) & (part["t"] < part["end"])
+    part["done"] = np.where(came & (part["t"] < now.until), part["t"], np.inf)
+    dropped = (part["t"] >= part["end"]) & (part["end"] < now.until)
+    part["cancelled"] = ((part["fate"] == CANCELLED) & (part["t"] < now.until)) | dropped
     return part
 
 
@@ -120,8 +149,7 @@ def frame(now: View) -> pd.DataFrame:
     order = np.lexsort((part["key"], part["made"]))
     part = {name: values[order] for name, values in part.items()}
     deals, on_deal = now.crm.deals, part["deal"] >= 0
-    cancelled = (part["fate"] == 1) & (part["t"] < now.until)
-    status = np.where(cancelled, "cancelled", np.where(np.isfinite(part["done"]), "done", "planned"))
+    status = np.where(part["cancelled"], "cancelled", np.where(np.isfinite(part["done"]), "done", "planned"))
     kind = np.array(ACTIVITY_TYPES, dtype=object)[part["type"]]
     pick = (uniform(part["key"], "subject") * 3).astype(int)
     lead = np.where(on_deal, 0, part["lead"])

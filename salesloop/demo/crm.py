@@ -108,7 +108,7 @@ class Crm:
         for turn in range(_PUSHES):
             gap = 1.0 + 11.0 * uniform(stays["key"][rows], f"push {turn}", no) ** 2
             t = np.maximum(close + 1.0, stays["t_in"][rows]) + gap
-            now = alive & (t < stays["out"][rows]) & (t < self.world.n_days - 60.0)
+            now = alive = alive & (t < stays["out"][rows]) & (t < self.world.n_days - 60.0)
             if not now.any():
                 break
             new = self._guess(rows, t, f"{no} {turn}", left=0.7)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,36 +17,43 @@ from salesloop.demo.rng import mix, normal, uniform
 if TYPE_CHECKING:
     from salesloop.demo.tables import View
 
-INSTALMENTS = (0.3, 0.6, 0.1)
 DUE_DAYS = (12.0, 45.0, 150.0)
 
 
-def frames(now: View) -> dict[str, pd.DataFrame]:
-    """Return ``orders``, ``order_lines`` and ``payments`` known by now."""
+@dataclass
+class _Sold:
+    """Wins that were ordered by now, in order of signing."""
+
+    of: dict[str, np.ndarray]
+    amount: np.ndarray
+    ordered: np.ndarray
+    owner: np.ndarray
+
+
+def _sold(now: View) -> _Sold:
     state = now.state[now.state["to"] == WON].sort_values(["out", "deal"])
     deal = state["deal"].to_numpy()
     of = {name: values[deal] for name, values in now.crm.deals.items()}
-    key, out, amount = of["key"], state["out"].to_numpy(), state["amount"].to_numpy()
-    ordered = np.floor(out + 4.0 * uniform(key, "order"))
+    ordered = np.floor(state["out"].to_numpy() + 4.0 * uniform(of["key"], "order"))
     rows = ordered < now.until
-    of, key, amount, ordered = {n: v[rows] for n, v in of.items()}, key[rows], amount[rows], ordered[rows]
-    owner = state["owner"].to_numpy()[rows]
-    account = now.accounts.of_deals(of)
-    orders = pd.DataFrame({
+    of = {name: values[rows] for name, values in of.items()}
+    return _Sold(of, state["amount"].to_numpy()[rows], ordered[rows], state["owner"].to_numpy()[rows])
+
+
+def _orders(now: View) -> pd.DataFrame:
+    sold = _sold(now)
+    key, account = sold.of["key"], now.accounts.of_deals(sold.of)
+    return pd.DataFrame({
         "order_id": zoho(key, "order"), "account_id": account["account_id"], "account": account["account"], "opportunity_id": zoho(key, "deal"),
-        "owner_id": now.rep_ids(owner), "owner": now.rep_names(owner), "ordered_on": now.date(ordered), "amount": amount, "currency": "CNY",
-        "status": np.where(ordered < now.until - 60, "Delivered", "Approved"),
+        "owner_id": now.rep_ids(sold.owner), "owner": now.rep_names(sold.owner), "ordered_on": now.date(sold.ordered),
+        "amount": sold.amount, "currency": "CNY", "status": np.where(sold.ordered < now.until - 60, "Delivered", "Approved"),
     })  # fmt: skip
-    return {
-        "orders": orders,
-        "order_lines": _lines(now, of, amount, ordered),
-        "payments": _payments(now, of, amount, ordered),
-    }
 
 
-def _lines(now: View, of: dict[str, np.ndarray], amount: np.ndarray, ordered: np.ndarray) -> pd.DataFrame:
+def _lines(now: View) -> pd.DataFrame:
     """Return one to three lines an order that add up to it to the cent; prices rise a little each year."""
-    key = of["key"]
+    sold = _sold(now)
+    of, amount, ordered, key = sold.of, sold.amount, sold.ordered, sold.of["key"]
     count = np.where(of["type"] == 2, 1, 1 + (uniform(key, "lines") * 3).astype(int))
     row = np.repeat(np.arange(len(key)), count)
     number = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
@@ -65,9 +74,10 @@ def _lines(now: View, of: dict[str, np.ndarray], amount: np.ndarray, ordered: np
     })  # fmt: skip
 
 
-def _payments(now: View, of: dict[str, np.ndarray], amount: np.ndarray, ordered: np.ndarray) -> pd.DataFrame:
-    """Return the instalments paid by now; about one in seven comes late, some after a reminder."""
-    key, n = of["key"], len(INSTALMENTS)
+def _payments(now: View) -> pd.DataFrame:
+    """Return the instalments paid by now: 30, 60 and 10 %; about one in seven comes late."""
+    sold = _sold(now)
+    of, amount, ordered, key, n = sold.of, sold.amount, sold.ordered, sold.of["key"], len(DUE_DAYS)
     row, number = np.repeat(np.arange(len(key)), n), np.tile(np.arange(n), len(key))
     pay = mix(key[row], "payment", number)
     late = np.where(uniform(pay, "late") < 0.15, 10.0 + 60.0 * uniform(pay, "how late"), 5.0 * uniform(pay, "days"))
@@ -83,3 +93,7 @@ def _payments(now: View, of: dict[str, np.ndarray], amount: np.ndarray, ordered:
         "payment_id": zoho(pay, "payment"), "order_id": zoho(key[row], "order"), "account_id": zoho(of["account"][row], "account"),
         "opportunity_id": zoho(key[row], "deal"), "paid_on": now.date(day), "amount": part / 100, "currency": "CNY",
     })  # fmt: skip
+
+
+MAKERS: dict[str, Callable[[View], pd.DataFrame]] = {"orders": _orders, "order_lines": _lines, "payments": _payments}
+"""What makes each table."""

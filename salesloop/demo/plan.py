@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,18 +26,21 @@ SEASON = np.array([7.2, 5.2, 8.6, 8.1, 7.8, 9.3, 8.4, 8.2, 9.5, 8.0, 9.2, 10.5])
 SEASON_SHARE = SEASON / SEASON.sum()
 
 
-def frames(now: View) -> dict[str, pd.DataFrame]:
-    """Return the plan-like tables as known at a day, decisions that were taken included."""
-    decided = now.company.decisions
-    return {
-        "targets": _with(targets(now), decided.get("targets"), "valid_from", now),
-        "actions": _with(pd.DataFrame(columns=list(TABLES["actions"].columns)), decided.get("actions"), "created", now),
-        "interventions": _with(interventions(now), decided.get("interventions"), "start", now),
-        "market": market_sizes(now), "assessments": assessments(now), "fx_rates": fx_rates(now), "forecast_calls": calls.frame(now),
-    }  # fmt: skip
+def _targets(now: View) -> pd.DataFrame:
+    return _with(targets(now), "targets", "valid_from", now)
 
 
-def _with(own: pd.DataFrame, rows: pd.DataFrame | None, dated: str, now: View) -> pd.DataFrame:
+def _actions(now: View) -> pd.DataFrame:
+    return _with(pd.DataFrame(columns=list(TABLES["actions"].columns)), "actions", "created", now)
+
+
+def _interventions(now: View) -> pd.DataFrame:
+    return _with(interventions(now), "interventions", "start", now)
+
+
+def _with(own: pd.DataFrame, name: str, dated: str, now: View) -> pd.DataFrame:
+    """Return the company's own rows and those of decisions that were taken and are dated by now."""
+    rows = now.company.decisions.get(name)
     if rows is None or not len(rows):
         return own
     day = pd.to_datetime(rows[dated], errors="coerce")
@@ -230,3 +234,10 @@ def fx_rates(now: View) -> pd.DataFrame:
     months = months_of(now)
     rate = 7.15 + 0.08 * np.sin(np.arange(len(months)) / 5.0)
     return pd.DataFrame({"month": [str(m) for m in months], "currency": "USD", "rate_to_home": np.round(rate, 4)})
+
+
+MAKERS: dict[str, Callable[[View], pd.DataFrame]] = {
+    "targets": _targets, "actions": _actions, "interventions": _interventions, "market": market_sizes, "assessments": assessments,
+    "fx_rates": fx_rates, "forecast_calls": calls.frame,
+}  # fmt: skip
+"""What makes each plan table."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -105,19 +106,22 @@ def view(company: Company, as_of: dt.date, known_until: dt.date | None = None) -
     return View(company, min(day, company.path.end), known)
 
 
-def canonical(company: Company, as_of: dt.date, known_until: dt.date | None = None) -> dict[str, pd.DataFrame]:
+def canonical(
+    company: Company, as_of: dt.date, known_until: dt.date | None = None, only: Iterable[str] | None = None,
+) -> dict[str, pd.DataFrame]:  # fmt: skip
     """Return the canonical tables; see `Company.tables`."""
-    now = view(company, as_of, known_until)
-    made = {
-        "accounts": now.accounts.frame, "contacts": names.contacts(now), "leads": leads(now), "reps": reps(now),
-        "memberships": memberships(now), "products": products(), "opportunities": opportunities(now),
-        "stage_events": stage_events(now), "activities": activities.frame(now), **money.frames(now), "stages": stages(),
-    }  # fmt: skip
-    if company.options.feedback:
-        made["feedback"] = voice.feedback(now)
     from salesloop.demo import plan
 
-    made |= plan.frames(now)
+    now = view(company, as_of, known_until)
+    makers: dict[str, Callable[[View], pd.DataFrame]] = {
+        "accounts": lambda now: now.accounts.frame, "contacts": names.contacts, "leads": leads, "reps": reps,
+        "memberships": memberships, "products": products, "opportunities": opportunities, "stage_events": stage_events,
+        "activities": activities.frame, **money.MAKERS, "stages": stages, "feedback": voice.feedback, **plan.MAKERS,
+    }  # fmt: skip
+    if not company.options.feedback:
+        makers.pop("feedback")
+    wanted = [name for name in makers if only is None or name in set(only)]
+    made = {name: makers[name](now) for name in wanted}
     return {
         name: frame[[c for c in TABLES[name].columns if c in frame]].reset_index(drop=True)
         for name, frame in made.items()
@@ -254,13 +258,13 @@ def memberships(now: View) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def products() -> pd.DataFrame:
+def products(now: View) -> pd.DataFrame:
     """Return what is sold."""
     return pd.DataFrame({"product": market.PRODUCTS, "category": market.CATEGORIES, "list_price": market.LIST_PRICES,
                          "currency": CURRENCY, "active": True})  # fmt: skip
 
 
-def stages() -> pd.DataFrame:
+def stages(now: View) -> pd.DataFrame:
     """Return the declared stages."""
     return pd.DataFrame({"pipeline": market.PIPELINE, "stage": market.STATES, "order": range(1, len(market.STATES) + 1),
                          "kind": STATUS, "probability": np.array(market.STAGE_PROBABILITY) / 100})  # fmt: skip

@@ -15,7 +15,9 @@ from salesloop.demo.options import Options
 from salesloop.demo.people import People, people_of
 from salesloop.demo.rng import mix, normal
 
-BURN, AHEAD = 8, 100
+BURN, HORIZON = 8, 168
+"""Months simulated before the CRM begins, and months that can be simulated at all; the same for every company, so that
+a longer history is the same company."""
 CAUSES = ("advance", "close", "lost")
 
 
@@ -72,7 +74,7 @@ class World:
         first = pd.Period(self.options.first, "M") - BURN
         self.first_month = first
         self.origin = dt.date(first.year, first.month, 1)
-        last = first + BURN + self.options.months + AHEAD
+        last = first + HORIZON
         self.n_days = (dt.date(last.year, last.month, 1) - self.origin).days
         self.month, self.starts = calendar.month_of(self.origin, self.n_days)
         self.weights = calendar.day_weights(self.origin, self.n_days)
@@ -86,7 +88,9 @@ class World:
     @property
     def options_of_people(self) -> Options:
         """The options without what people do not depend on, so that companies that differ in it share them."""
-        return dataclasses.replace(self.options, bottlenecks=(), interventions=(), movement=(), feedback=True)
+        return dataclasses.replace(
+            self.options, bottlenecks=(), interventions=(), movement=(), feedback=True, months=36, lever_truth=None
+        )
 
     def day(self, date: dt.date) -> float:
         """Return a date as days since the first simulated day."""

@@ -132,7 +132,7 @@ def _calls(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({
         "Record Id": record(found["activity_id"]), "Call Owner.id": record(found["owner_id"]), "Call Owner": found["owner"],
         "Subject": found["subject"], "Call Type": "Outbound", "Call Start Time": time(found["done_at"].fillna(found["planned_at"])),
-        "Call Duration (in minutes)": whole(found["minutes"]), "Call Status": _status(found, "Scheduled"), **_related(found),
+        "Call Duration In Minutes": whole(found["minutes"]), "Call Status": _status(found, "Scheduled"), **_related(found),
         "Due Date": time(found["planned_at"]), "Closed Time": time(found["done_at"]), "Created Time": time(found["created_at"]),
         "Modified Time": time(found[["created_at", "done_at"]].max(axis=1)),
     })  # fmt: skip
@@ -187,7 +187,7 @@ def _lines(found: pd.DataFrame) -> pd.DataFrame:
 
 def _payments(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({
-        "Record Id": record(found["payment_id"]), "Sales Order.id": record(found["order_id"]), "Account Name.id": record(found["account_id"]),
-        "Deal Name.id": record(found["opportunity_id"]), "Payment Date": day(found["paid_on"]), "Payment Amount": money(found["amount"]),
+        "Record Id": record(found["payment_id"]), "Sales Order.id": record(found["order_id"]), "Account.id": record(found["account_id"]),
+        "Deal.id": record(found["opportunity_id"]), "Payment Date": day(found["paid_on"]), "Payment Amount": money(found["amount"]),
         "Currency": found["currency"],
     })  # fmt: skip

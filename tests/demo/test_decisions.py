@@ -1,0 +1,119 @@
+"""Decisions act, and only afterwards."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from salesloop.demo import Company, levers
+from salesloop.demo.decisions import truth_of_lever
+
+DAY = dt.date(2025, 6, 30)
+CORE = ("opportunities", "stage_events", "activities")
+
+
+def lever(**changes):
+    row = {"id": "W-1", "what": "x", "lever": "conversion", "applies_to_kind": "company", "applies_to": "all", "start": "2025-07-01",
+           "end": "2025-12-31", "expected_effect": 5e6, "cost": None, "change": 0.5}  # fmt: skip
+    return {"interventions": pd.DataFrame([row | changes])}
+
+
+def same(a, b, day, only=None):
+    left, right = a.tables(day, only=only), b.tables(day, only=only)
+    for name in left:
+        if name not in ("actions", "interventions", "targets"):
+            pd.testing.assert_frame_equal(left[name], right[name], obj=name)
+
+
+def won(company, since):
+    deals = company.tables(only=["opportunities"])["opportunities"]
+    return deals[(deals["status"] == "won") & (deals["closed_on"] > since)]["amount"].sum()
+
+
+def test_a_lever_acts_only_afterwards_and_by_its_hidden_truth():
+    plain, more = Company(seed=1, months=20), 0.0
+    base = 0.0
+    for seed in range(4):
+        a = Company(seed=seed, months=20, lever_truth=1.0).advance(months=8)
+        b = Company(seed=seed, months=20, lever_truth=1.0).advance(lever(), months=8)
+        same(a, b, DAY, CORE)
+        base, more = base + won(a, "2025-08-01"), more + won(b, "2025-08-01")
+    assert more > 1.05 * base
+    none = Company(seed=1, months=20, lever_truth=0.0).advance(lever(), months=8)
+    same(plain.advance(months=8), none, none.today)
+    assert 0.1 <= truth_of_lever(plain, "W-1") <= 1.2
+
+
+def test_what_is_decided_late_does_not_reach_back():
+    plain = Company(seed=1, months=20, lever_truth=1.0).advance(months=3)
+    late = Company(seed=1, months=20, lever_truth=1.0).advance(lever(start="2024-01-01"), months=3)
+    same(plain, late, DAY)
+    approved = Company(seed=1, months=20, lever_truth=1.0).advance(lever(approved="2025-08-07"), months=3)
+    same(plain, approved, dt.date(2025, 8, 7))
+
+
+def test_steps_and_one_go_agree_and_the_company_can_be_run_again():
+    stepped = Company(seed=6, months=20).advance(lever()).advance().advance(lever())
+    once = Company(seed=6, months=20, decisions=lever()).advance(months=3)
+    same(stepped, once, stepped.today)
+    same(stepped, stepped.counterfactual(), stepped.today)
+    assert won(stepped.counterfactual(decisions={}), "2025-06-01") != won(stepped, "2025-06-01")
+
+
+@pytest.mark.parametrize("shape", ["zoho", "fxiaoke"])
+def test_an_action_on_named_deals_gets_them_touched_and_moved(shape):
+    from salesloop.demo.ids import fxiaoke
+
+    moved = {False: 0, True: 0}
+    touched = 0
+    for seed in range(3):
+        plain = Company(seed=seed, months=20)
+        deals = (
+            plain.tables(DAY, only=CORE)["opportunities"]
+            .query("status == 'open'")["opportunity_id"]
+            .to_numpy(dtype=object)
+        )
+        names = deals if shape == "zoho" else fxiaoke(deals)
+        plan = {"actions": pd.DataFrame([{"id": "A-1", "what": "call them", "deal_set": ";".join(names), "measure": None,
+                                          "expected_move": "closed", "owner": "x", "due": "2025-07-31", "created": "2025-06-30"}])}  # fmt: skip
+        acted = Company(seed=seed, months=20).advance(plan)
+        plain.advance()
+        same(plain, acted, DAY, CORE)
+        after = {which: company.tables(only=CORE) for which, company in ((False, plain), (True, acted))}
+        for which, found in after.items():
+            events = found["stage_events"]
+            own = (
+                events["opportunity_id"].isin(deals)
+                & (events["from_stage"] != events["to_stage"])
+                & events["from_stage"].notna()
+            )
+            moved[which] += int((own & (events["at"] > "2025-07-01")).sum())
+        touched += len(after[True]["activities"]) - len(after[False]["activities"])
+    assert moved[True] > 1.2 * moved[False]
+    assert touched > 0
+
+
+def test_targets_move_effort_slightly():
+    def targets(amount):
+        rows = [("2025-07", 1_000_000.0, "2024-12-15"), ("2025-07", amount, "2025-06-20")]
+        return {"targets": pd.DataFrame([{"period": p, "level": "company", "name": None, "measure": "bookings", "tier": "base",
+                                          "amount": a, "valid_from": d} for p, a, d in rows])}  # fmt: skip
+
+    low, high = (Company(seed=2, months=20).advance(targets(amount)) for amount in (1_000_000.0, 3_000_000.0))
+    same(low, high, DAY, CORE)
+    created = [len(company.path.leads["t"]) for company in (low, high)]
+    assert 0 < created[1] - created[0] < 10
+
+
+def test_scopes_are_read_as_people_write_them():
+    people = Company(seed=1, months=1).world.people
+    assert levers.scope_of("company", "all", people) == ()
+    assert levers.scope_of("stage+segment", "Proposal / SMB", people) == (("stage", 3), ("segment", 2))
+    assert levers.scope_of("scope", "South", people) == (("region", 1),)
+    assert levers.scope_of("team", "South", people) == (("team", 1),)
+    assert levers.scope_of("team", "Moon", people) == (("team", -1),), "for nobody"
+    rules = levers.rules_of_lever(
+        Company(seed=1, months=1).world, "focus", "segment", "SMB > Enterprise", 0.0, np.inf, 1.25, "F"
+    )
+    assert [(rule.where, rule.factor) for rule in rules] == [((("segment", 0),), 1.25), ((("segment", 2),), 0.8)]
