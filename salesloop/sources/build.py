@@ -334,19 +334,12 @@ def _final(table: pa.Table, column: str, kind: pa.DataType) -> pa.ChunkedArray |
     return table.column(column).cast(kind)
 
 
-def local_days(made: Frame, column: str) -> pa.Array:
-    """Return the local days of a column of UTC times."""
-    zone = made.entry.zone or made.config.time_zone
-    utc = made.get(column).cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us", zone))
-    return pc.local_timestamp(utc).cast(pa.date32(), safe=False)
-
-
 def span(made: Frame) -> tuple[dt.date, dt.date] | None:
     """Return the first and last day of a frame's dated facts."""
     found = []
     for column in ("created_at", "closed_on", "at", "ordered_on", "paid_on", "date", "done_at", "said_at"):
         if made.has(column) and guess.type_of(made.table, column) in ("date", "time"):
             day = column in made.table.columns and made.table.columns[column].type == "date"
-            ends = pc.min_max(made.get(column) if day else local_days(made, column)).as_py()
+            ends = pc.min_max(made.get(column) if day else made.local_days(column)).as_py()
             found += [end for end in (ends["min"], ends["max"]) if end is not None]
     return (min(found), max(found)) if found else None

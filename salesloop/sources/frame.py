@@ -74,7 +74,8 @@ class Frame:
         """Note rows that break a rule; a quarantined row is counted under its first rule alone."""
         mask = rows if isinstance(rows, np.ndarray) else pc.fill_null(rows, False).to_numpy(zero_copy_only=False)
         mask = mask & ~self.out
-        if not mask.any():
+        told = (one for one in self.issues if (one.rule, one.column) == (rule, column))
+        if not mask.any() or any(np.array_equal(one.rows, mask) for one in told):
             return
         if quarantine:
             self.out = self.out | mask
@@ -86,6 +87,16 @@ class Frame:
             return self.columns[column]
         kind = ARROW[guess.type_of(self.table, column)]
         return pa.nulls(len(self), kind)
+
+    def label(self, column: str) -> str:
+        """Return the label under which a column stands in the file."""
+        return self.entry.columns.get(column, column)
+
+    def local_days(self, column: str) -> pa.Array:
+        """Return the local days of a column of UTC times."""
+        zone = self.entry.zone or self.config.time_zone
+        local = self.get(column).cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us", zone))
+        return pc.local_timestamp(local).cast(pa.date32(), safe=False)
 
     def has(self, *columns: str) -> bool:
         """Return whether the source fills all of some columns."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from salesloop.sources import detect, guess, values, words
+from salesloop.sources import detect, guess, values
+from salesloop.sources.deals import shape_deals
 from salesloop.sources.frame import Frame
 from salesloop.sources.labels import key
-
-_DEAD = ("作废", "无效", "invalid", "void", "ineffective", "未生效", "审核中", "under review", "under_review")
 
 
 def shape(frame: Frame) -> Frame:
@@ -85,86 +83,6 @@ _DEFAULTS = {
 }
 
 
-def _opportunities(frame: Frame) -> None:
-    _void_by_life(frame)
-    status = frame.get("status")
-    frame.flag(
-        "missing_status",
-        pc.is_null(status),
-        "neither a stage nor a status",
-        column=_label(frame, "status"),
-        quarantine=True,
-    )
-    closed = pc.fill_null(pc.is_in(status, value_set=pa.array(["won", "lost", "void"])), False)
-    if frame.has("closed_on"):
-        day = frame.get("closed_on")
-        frame.columns["closed_on"] = pc.if_else(closed, day, pa.scalar(None, pa.date32()))
-        if not frame.has("expected_close"):
-            frame.columns["expected_close"] = pc.if_else(closed, pa.scalar(None, pa.date32()), day)
-    if frame.has("forecast_category_raw") and not frame.has("forecast_category"):
-        frame.columns["forecast_category"] = _standard(frame.get("forecast_category_raw"), "forecast_category")
-    _check_deals(frame, status)
-
-
-def _void_by_life(frame: Frame) -> None:
-    if not frame.has("_life_status", "status"):
-        return
-    dead = pc.is_in(pc.utf8_lower(frame.get("_life_status")), value_set=pa.array(_DEAD))
-    frame.flag(
-        "life_status",
-        dead,
-        "a record that is invalid or not in force; its status is void",
-        column=_label(frame, "_life_status"),
-    )
-    frame.columns["status"] = pc.if_else(pc.fill_null(dead, False), "void", frame.get("status"))
-
-
-def _standard(raw: pa.Array, words_name: str) -> pa.Array:
-    table = {text: found for text in pc.unique(raw).to_pylist() if text and (found := words.meaning(text, words_name))}
-    return values._lookup(raw, table, pa.string())
-
-
-def _check_deals(frame: Frame, status: pa.Array) -> None:
-    won, amount = pc.equal(status, "won"), frame.get("amount")
-    frame.flag(
-        "won_without_amount",
-        pc.and_(won, pc.is_null(amount)),
-        "a won deal without an amount",
-        column=_label(frame, "amount"),
-    )
-    done = pc.is_in(status, value_set=pa.array(["won", "lost"]))
-    undated = pc.and_(done, pc.is_null(frame.get("closed_on")))
-    if frame.has("closed_on"):
-        frame.flag(
-            "closed_without_date",
-            undated,
-            "a won or lost deal without a closing date",
-            column=_label(frame, "closed_on"),
-        )
-    elif pc.any(done).as_py():
-        frame.report.notes.append("no closing date in this file: its won and lost deals cannot be placed in a month")
-    if frame.has("created_at", "closed_on"):
-        zone = frame.entry.zone or frame.config.time_zone
-        created = pc.local_timestamp(
-            frame.get("created_at").cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us", zone))
-        )
-        early = pc.less(frame.get("closed_on"), created.cast(pa.date32(), safe=False))
-        frame.flag(
-            "closed_before_created", early, "a closing date before the creation", column=_label(frame, "closed_on")
-        )
-    lost = pc.and_(pc.equal(status, "lost"), pc.is_valid(amount))
-    n = pc.sum(lost).as_py() or 0
-    if (
-        n >= 20
-        and pc.all(pc.equal(amount.filter(pc.fill_null(lost, False)), pa.scalar(Decimal(0), amount.type))).as_py()
-    ):
-        frame.report.notes.append(f"the amount of all {n:,} lost deals is 0: no win rate by value")
-
-
-def _label(frame: Frame, column: str) -> str:
-    return frame.entry.columns.get(column, column)
-
-
 def _leads(frame: Frame) -> None:
     _full_name(frame)
     if not frame.has("converted") and frame.has("converted_at"):
@@ -213,16 +131,14 @@ def _activities(frame: Frame) -> None:
 
 def _orders(frame: Frame) -> None:
     if not frame.has("ordered_on") and frame.has("_created_at"):
-        zone = frame.entry.zone or frame.config.time_zone
-        utc = frame.get("_created_at").cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us", zone))
-        frame.columns["ordered_on"] = pc.local_timestamp(utc).cast(pa.date32(), safe=False)
+        frame.columns["ordered_on"] = frame.local_days("_created_at")
         frame.report.notes.append("no order date in this file: the day of creation stands for it")
 
 
 def _stage_events(frame: Frame) -> None:
     if not frame.has("_field", "_new"):
         return
-    field = frame.sheet.cells[_label(frame, "_field")]
+    field = frame.sheet.cells[frame.label("_field")]
     names = [_changed(text) for text in field.dictionary.to_pylist()]
     which = pa.array(names, pa.string()).take(field.indices)
     stage = pc.fill_null(pc.equal(which, "stage"), False)
@@ -235,7 +151,7 @@ def _stage_events(frame: Frame) -> None:
         "other_field",
         pc.is_null(which),
         "a change of a field that is not followed",
-        column=_label(frame, "_field"),
+        column=frame.label("_field"),
         quarantine=True,
     )
 
@@ -264,7 +180,7 @@ def _changed_values(frame: Frame, which: pa.Array) -> None:
 def _feedback(frame: Frame) -> None:
     if frame.has("scale") or not frame.has("score"):
         return
-    said = key(frame.sheet.file + " " + _label(frame, "score") + frame.sheet.sheet)
+    said = key(frame.sheet.file + " " + frame.label("score") + frame.sheet.sheet)
     most = pc.max(frame.get("score")).as_py() or 0
     scale = (
         "nps"
@@ -287,7 +203,7 @@ def _targets(frame: Frame) -> None:
 
 
 def _level_by_label(frame: Frame) -> str:
-    said = key(_label(frame, "name")) if frame.has("name") else key(_label(frame, "_rep_id"))
+    said = key(frame.label("name")) if frame.has("name") else key(frame.label("_rep_id"))
     for level, signs in (("team", ("team", "团队", "部门", "小组")), ("region", ("region", "区域", "大区"))):
         if any(sign in said for sign in signs):
             return level
@@ -295,7 +211,7 @@ def _level_by_label(frame: Frame) -> str:
 
 
 _STEPS: dict[str, Callable[[Frame], None]] = {
-    "opportunities": _opportunities, "leads": _leads, "contacts": _full_name, "reps": _full_name,
+    "opportunities": shape_deals, "leads": _leads, "contacts": _full_name, "reps": _full_name,
     "activities": _activities, "orders": _orders, "stage_events": _stage_events, "feedback": _feedback,
     "targets": _targets,
 }  # fmt: skip

@@ -39,6 +39,7 @@ _NUMBER = (
     r"(?P<unit>" + "|".join(sorted([*_UNITS, *_LATIN, "w"], key=len, reverse=True)) + r")?"
     r"(?P<cur2>" + _CURRENCY + r")?(?P<percent>%?)(?P<tail>[-)]?)$"
 )
+_NO_DIGITS = r"[\x{2460}-\x{24ff}\x{2776}-\x{2793}\x{2070}-\x{209f}\x{00b2}\x{00b3}\x{00b9}\x{00bc}-\x{00be}]"
 _PLAIN = r"^-?\d{1,15}(\.\d{1,10})?$"
 EUROPEAN = r"^\D{0,3}-?(\d{1,3}(\.\d{3})+,\d{1,2}|\d{1,3}( \d{3})+,\d{1,2}|\d+,\d{1,2}|\d{1,3}(\.\d{3}){2,})\D{0,4}$"
 
@@ -140,6 +141,7 @@ def numbers(texts: pa.Array, *, chinese: bool = False, shift: int = 0, decimal: 
     if shift == 0 and decimal == "." and pc.all(plain).as_py():
         none, no = pa.nulls(len(texts), pa.string()), pa.repeat(pa.scalar(False), len(texts))
         return Numbers(texts.cast(_WIDE), none, no, plain, no)
+    texts = pc.replace_substring_regex(texts, _NO_DIGITS, "#")
     lowered = pc.utf8_lower(pc.utf8_normalize(texts, "NFKC"))
     lowered = pc.replace_substring_regex(lowered, r"[\s\x{00a0}_]+", "")
     if decimal == ",":

@@ -5,10 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from decimal import Decimal
+from functools import cache
 
 import pyarrow.compute as pc
 
+from salesloop.params import UnitConfig
 from salesloop.sources import load
+
+UNIT = UnitConfig(unit="u")
+
+
+@cache
+def _load(folder):
+    return load(folder, UNIT, mapping={})
 
 
 def _counts(landing, column="status"):
@@ -23,8 +32,8 @@ def _facts(table):
     return table.drop_columns(["source_file"]).to_pylist()
 
 
-def test_maven_goes_in_without_a_question(shared, unit):
-    landing = load(shared("crm_maven"), unit)
+def test_maven_goes_in_without_a_question(shared):
+    landing = _load(shared("crm_maven"))
     assert _counts(landing) == {"won": 4238, "lost": 2473, "open": 2089}
     assert _counts(landing, "stage") == {"Won": 4238, "Lost": 2473, "Engaging": 1589, "Prospecting": 500}
     deals = landing.tables["opportunities"]
@@ -39,8 +48,8 @@ def test_maven_goes_in_without_a_question(shared, unit):
     assert (report.read, report.kept, report.source_total) == (8800, 8800, "10005534.00")
 
 
-def test_maven_spelling_errors_are_reported_and_the_dictionary_set_aside(shared, unit):
-    landing = load(shared("crm_maven"), unit)
+def test_maven_spelling_errors_are_reported_and_the_dictionary_set_aside(shared):
+    landing = _load(shared("crm_maven"))
     told = " ".join(landing.assumptions)
     assert "'GTXPro' is read as 'GTX Pro'" in told
     assert "'technolgy'" in told
@@ -49,8 +58,8 @@ def test_maven_spelling_errors_are_reported_and_the_dictionary_set_aside(shared,
     assert [report.file for report in landing.files if report.table is None] == ["data_dictionary.csv"]
 
 
-def test_maven_reps_without_deals_stay_and_teams_are_the_managers(shared, unit):
-    landing = load(shared("crm_maven"), unit)
+def test_maven_reps_without_deals_stay_and_teams_are_the_managers(shared):
+    landing = _load(shared("crm_maven"))
     owners = set(landing.tables["opportunities"].column("owner_id").to_pylist())
     reps = set(landing.tables["reps"].column("rep_id").to_pylist())
     assert len(reps) == 35
@@ -82,8 +91,8 @@ def test_a_written_mapping_gives_the_same_tables_again(shared, unit, root):
     assert first.assumptions == second.assumptions
 
 
-def test_zoho_demo_counts(shared, unit):
-    landing = load(shared("crm_zoho_demo"), unit)
+def test_zoho_demo_counts(shared):
+    landing = _load(shared("crm_zoho_demo"))
     deals = landing.tables["opportunities"]
     assert _counts(landing) == {"won": 1425, "lost": 485, "open": 1722}
     assert deals.num_rows == len(set(deals.column("opportunity_id").to_pylist())) == 3632
@@ -99,8 +108,8 @@ def test_zoho_demo_counts(shared, unit):
     assert pc.max(deals.column("closed_on")).as_py() == dt.date(2021, 5, 20)  # after the newest creation, and kept
 
 
-def test_zoho_demo_values(shared, unit):
-    landing = load(shared("crm_zoho_demo"), unit)
+def test_zoho_demo_values(shared):
+    landing = _load(shared("crm_zoho_demo"))
     first = landing.tables["opportunities"].slice(0, 1).to_pylist()[0]
     assert (first["amount"], first["currency"], first["type"]) == (Decimal("22700.00"), "USD", "expansion")
     assert first["created_at"] == dt.datetime(2021, 4, 14, 16, 2)  # 00:02 in Shanghai

@@ -1,0 +1,104 @@
+"""Opportunities: what follows from their typed columns (status, closing date, forecast category) and what contradicts itself."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from salesloop.sources import values, words
+from salesloop.sources.frame import Frame
+
+_DEAD = ("作废", "无效", "invalid", "void", "ineffective", "未生效", "审核中", "under review", "under_review")
+
+
+def shape_deals(frame: Frame) -> None:
+    """Fill status, closing date and forecast category, and flag what contradicts itself."""
+    _void_by_life(frame)
+    status = frame.get("status")
+    frame.flag(
+        "missing_status",
+        pc.is_null(status),
+        "neither a stage nor a status",
+        column=frame.label("status"),
+        quarantine=True,
+    )
+    closed = pc.fill_null(pc.is_in(status, value_set=pa.array(["won", "lost", "void"])), False)
+    if not frame.has("closed_on") and pc.any(closed).as_py():
+        _closing_by_stand_in(frame)
+    if frame.has("closed_on"):
+        day = frame.get("closed_on")
+        frame.columns["closed_on"] = pc.if_else(closed, day, pa.scalar(None, pa.date32()))
+        if not frame.has("expected_close"):
+            frame.columns["expected_close"] = pc.if_else(closed, pa.scalar(None, pa.date32()), day)
+    if frame.has("forecast_category_raw") and not frame.has("forecast_category"):
+        frame.columns["forecast_category"] = _standard(frame.get("forecast_category_raw"), "forecast_category")
+    _check_deals(frame, status)
+
+
+def _closing_by_stand_in(frame: Frame) -> None:
+    """Take the day of the last change of stage, else the expected one, where a source has no closing date."""
+    days = []
+    if frame.has("stage_entered_at"):
+        days.append((frame.local_days("stage_entered_at"), frame.label("stage_entered_at")))
+    if frame.has("expected_close"):
+        days.append((frame.get("expected_close"), frame.label("expected_close")))
+    if days:
+        expected = frame.columns.get("expected_close")
+        frame.columns["closed_on"] = pc.coalesce(*(day for day, _ in days))
+        if expected is None:
+            frame.columns["expected_close"] = pa.nulls(len(frame), pa.date32())
+        names = ", else ".join(repr(label) for _, label in days)
+        frame.report.notes.append(f"no closing date in this file: {names} stands for it where a deal is closed")
+
+
+def _void_by_life(frame: Frame) -> None:
+    if not frame.has("_life_status", "status"):
+        return
+    dead = pc.is_in(pc.utf8_lower(frame.get("_life_status")), value_set=pa.array(_DEAD))
+    frame.flag(
+        "life_status",
+        dead,
+        "a record that is invalid or not in force; its status is void",
+        column=frame.label("_life_status"),
+    )
+    frame.columns["status"] = pc.if_else(pc.fill_null(dead, False), "void", frame.get("status"))
+
+
+def _standard(raw: pa.Array, words_name: str) -> pa.Array:
+    table = {text: found for text in pc.unique(raw).to_pylist() if text and (found := words.meaning(text, words_name))}
+    return values._lookup(raw, table, pa.string())
+
+
+def _check_deals(frame: Frame, status: pa.Array) -> None:
+    won, amount = pc.equal(status, "won"), frame.get("amount")
+    frame.flag(
+        "won_without_amount",
+        pc.and_(won, pc.is_null(amount)),
+        "a won deal without an amount",
+        column=frame.label("amount"),
+    )
+    done = pc.is_in(status, value_set=pa.array(["won", "lost"]))
+    undated = pc.and_(done, pc.is_null(frame.get("closed_on")))
+    if frame.has("closed_on"):
+        frame.flag(
+            "closed_without_date",
+            undated,
+            "a won or lost deal without a closing date",
+            column=frame.label("closed_on"),
+        )
+    elif pc.any(done).as_py():
+        frame.report.notes.append("no closing date in this file: its won and lost deals cannot be placed in a month")
+    if frame.has("created_at", "closed_on"):
+        early = pc.less(frame.get("closed_on"), frame.local_days("created_at"))
+        frame.flag(
+            "closed_before_created", early, "a closing date before the creation", column=frame.label("closed_on")
+        )
+    lost = pc.and_(pc.equal(status, "lost"), pc.is_valid(amount))
+    n = pc.sum(lost).as_py() or 0
+    if (
+        n >= 20
+        and pc.all(pc.equal(amount.filter(pc.fill_null(lost, False)), pa.scalar(Decimal(0), amount.type))).as_py()
+    ):
+        frame.report.notes.append(f"the amount of all {n:,} lost deals is 0: no win rate by value")
