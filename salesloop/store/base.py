@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from zoneinfo import ZoneInfo
 
 import duckdb
 from filelock import FileLock, Timeout
 
 from salesloop import paths
-from salesloop.errors import LockedError, ParameterError
+from salesloop.errors import DataError, LockedError, ParameterError, StageError
 from salesloop.schema import TABLES
 
 WAIT_SECONDS = 60.0
@@ -117,13 +117,26 @@ def opened(unit: str, *, write: bool = False, threads: int | None = None) -> Ite
     file = paths.store(unit)
     if not write and not file.is_file():
         raise ParameterError(f"data of unit {unit!r}", found="none", next_step=f"make import UNIT={unit} DATA=folder")
-    with locked(unit):
-        connection = duckdb.connect(str(file))
-        try:
-            _prepare(connection, file.parent / ".duckdb_tmp", threads)
-            yield connection
-        finally:
-            connection.close()
+    with locked(unit), _told(unit), closing(duckdb.connect(str(file))) as connection:
+        _prepare(connection, file.parent / ".duckdb_tmp", threads)
+        yield connection
+
+
+@contextmanager
+def _told(unit: str) -> Iterator[None]:
+    """Turn the database's errors into ours, which never quote a value of the data."""
+    try:
+        yield
+    except (duckdb.OperationalError, duckdb.FatalException):
+        raise StageError(
+            f"store of unit {unit!r}", found="a file that cannot be read or written whole (disk full, or damaged)",
+            next_step="free some disk space and repeat the command; what was stored before stands",
+        ) from None  # fmt: skip
+    except (duckdb.DataError, duckdb.IntegrityError) as error:
+        raise DataError(
+            f"data of unit {unit!r}", found=f"a value that does not fit its column ({type(error).__name__})",
+            next_step="look at what the import said of its columns",
+        ) from None  # fmt: skip
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, spill, threads: int | None) -> None:

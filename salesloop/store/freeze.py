@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from salesloop import paths, periods
-from salesloop.errors import ParameterError
+from salesloop.errors import ParameterError, StageError
 from salesloop.params import UnitConfig, load_unit
 from salesloop.store import content, log
 from salesloop.store.base import opened
@@ -146,20 +146,25 @@ class _Freeze:
         for left in self.folder.parent.glob(f".{self.folder.name}.*"):
             shutil.rmtree(left, ignore_errors=True)
         draft = self.folder.with_name(f".{self.folder.name}.{os.getpid()}")
-        draft.mkdir(parents=True)
-        told = {}
-        for name, table in sorted(tables.items()):
-            file = draft / f"{name}.parquet"
-            pq.write_table(table, file, compression="zstd", compression_level=3, row_group_size=1 << 20, version="2.6")
-            told[name] = {"rows": table.num_rows, "sha256": _sha(file)}
-        text = json.dumps({**meta, "tables": told}, ensure_ascii=False, sort_keys=True, indent=1, default=str)
-        (draft / "meta.json").write_text(text + "\n", encoding="utf-8")
+        try:
+            draft.mkdir(parents=True)
+            told = {name: _write(table, draft / f"{name}.parquet") for name, table in sorted(tables.items())}
+            text = json.dumps({**meta, "tables": told}, ensure_ascii=False, sort_keys=True, indent=1, default=str)
+            (draft / "meta.json").write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise StageError(
+                f"snapshot {self.folder.name} of unit {self.config.unit!r}", found=error.strerror or "a write that failed",
+                next_step="see that the data folder can be written and has room, then repeat the command",
+            ) from None  # fmt: skip
         return draft
 
 
-def _sha(file: Path) -> str:
+def _write(table: pa.Table, file: Path) -> dict[str, Any]:
+    """Write a table the same way each time and return its rows and hash."""
+    pq.write_table(table, file, compression="zstd", compression_level=3, row_group_size=1 << 20, version="2.6")
     with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return {"rows": table.num_rows, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
 
 
 def _publish(draft: Path, folder: Path) -> None:

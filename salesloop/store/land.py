@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,7 +92,8 @@ def land(unit: str, landing: Landing, *, as_of: dt.date | None = None) -> Import
             summary = _Import(connection, unit, landing, export, config).run()
             connection.execute("COMMIT" if summary.import_id else "ROLLBACK")
         except BaseException:
-            connection.execute("ROLLBACK")
+            with suppress(duckdb.Error):
+                connection.execute("ROLLBACK")
             raise
     return summary
 
@@ -187,7 +189,13 @@ class _Import:
     def _dated(self, name: str, data_end: str) -> str:
         """Return SQL for the new versions with when they, and their closings, count as known."""
         (stored,) = self._row(f"SELECT count(*) FROM {versions(name)}")
-        first = stamps.first_known(name, zone=self.export.zone, export=data_end, first_import=not stored)
+        first = stamps.first_known(
+            name,
+            zone=self.export.zone,
+            export=data_end,
+            first_import=not stored,
+            fiscal_start=self.config.fiscal_year_start,
+        )
         found = f"SELECT * FROM ({rows(name, self.landing)}) WHERE fate IN ('new', 'changed')"
         closing = "CAST(NULL AS TIMESTAMP)"
         if name == "opportunities":

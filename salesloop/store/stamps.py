@@ -105,7 +105,7 @@ def own_stamp(table: str) -> str:
     return "coalesce(known_at, modified_at)" if table == "opportunities" else "known_at"
 
 
-def first_known(table: str, *, zone: str, export: str, first_import: bool) -> str:
+def first_known(table: str, *, zone: str, export: str, first_import: bool, fiscal_start: int) -> str:
     """Return SQL for when the first version of a row counts as known.
 
     The source's created time or the row's own day; without one, who and what there is counts as known from the start
@@ -121,6 +121,8 @@ def first_known(table: str, *, zone: str, export: str, first_import: bool) -> st
         SQL for the day of the export, as a UTC time.
     first_import : bool
         Whether nothing of this table was stored before.
+    fiscal_start : int
+        The first month of the fiscal year, for labels such as 2026Q4.
     """
     dated = TABLES[table].dated
     tries = []
@@ -133,13 +135,27 @@ def first_known(table: str, *, zone: str, export: str, first_import: bool) -> st
     if table == "activities":
         tries += ["done_at", "planned_at"]
     if table in _OF_A_MONTH:
-        column, over = _OF_A_MONTH[table]
-        day = f"try_cast(left(\"{column}\", 7) || '-01' AS DATE)"
-        tries.append(noon(f"CAST({day} + INTERVAL ({int(over)}) MONTH AS DATE)", zone))
+        tries.append(noon(_label_day(*_OF_A_MONTH[table], fiscal_start), zone))
     if table in _FROM_THE_START and (first_import or table == "stages"):
         tries.append(literal(START))
     own = [] if TABLES[table].plan else ["own"]
     return f"coalesce({', '.join([*tries, *own, export])})"
+
+
+def _label_day(column: str, over: bool, fiscal_start: int) -> str:
+    """Return SQL for the first day of what a label (2026-10, 2026Q4, 2026) names, or of the day after it is over."""
+    year = f'(CAST(left("{column}", 4) AS INTEGER) - {int(fiscal_start != 1)})'
+    quarter = f'CAST(right("{column}", 1) AS INTEGER)'
+    spans = {
+        r"\d{4}-\d{2}": (f"try_cast(\"{column}\" || '-01' AS DATE)", "0", "1"),
+        r"\d{4}[Qq][1-4]": (f"make_date({year}, {fiscal_start}, 1)", f"3 * {quarter} - 3", f"3 * {quarter}"),
+        r"\d{4}": (f"make_date({year}, {fiscal_start}, 1)", "0", "12"),
+    }
+    whens = " ".join(
+        f"WHEN regexp_full_match(\"{column}\", '{pattern}') THEN {day} + to_months({last if over else first})"
+        for pattern, (day, first, last) in spans.items()
+    )
+    return f"CAST(CASE {whens} END AS DATE)"
 
 
 def closing_known(zone: str, last_export: str) -> str:

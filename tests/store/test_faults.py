@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import duckdb
 import pytest
 from filelock import FileLock
 
 from salesloop import paths, store
-from salesloop.errors import LockedError
+from salesloop.errors import LockedError, StageError
 from salesloop.store import base
 from tests.store.landings import deal, landing
 
@@ -95,3 +96,51 @@ def test_an_import_that_fails_leaves_nothing(acme, monkeypatch):
             store.land(acme, landing(as_of="2026-11-30", opportunities=[deal("a", amount="2.00"), deal("b")]))
     with duckdb.connect(str(paths.store(acme))) as connection:
         assert connection.execute("SELECT count(*) FROM v_opportunities").fetchall() == [(1,)]
+
+
+_FULL = """
+import resource, signal, sys
+from tests.store.landings import deal, landing
+from salesloop import store
+from salesloop.errors import SalesloopError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
+rows = [deal(f"d{k}", amount=f"{k}.00", next_step=f"{k * 7919 % 10007} " * 60) for k in range(20_000)]
+try:
+    store.land("acme", landing(as_of="2026-11-30", opportunities=rows))
+except SalesloopError as error:
+    print(error)
+    sys.exit(error.exit_code)
+"""
+
+
+def test_a_full_disk_is_told_and_what_was_stored_stands(acme):
+    store.land(acme, landing(as_of="2026-10-31", opportunities=[deal("a", amount="1.00")]))
+    root = str(Path(__file__).resolve().parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr[-800:]
+    assert "disk" in done.stdout and "next:" in done.stdout
+    assert store.import_log(acme)["import_id"].tolist() == [1]
+    assert (store.freeze(acme, "2026-10") / "meta.json").is_file()
+
+
+def test_a_file_in_the_way_of_the_snapshots_is_told(acme):
+    store.land(acme, landing(as_of="2026-10-31", opportunities=[deal("a")]))
+    (paths.data(acme) / "snapshots").write_text("in the way")
+    with pytest.raises(StageError, match="snapshot 2026-10") as told:
+        store.freeze(acme, "2026-10")
+    assert told.value.exit_code == 1
+
+
+def test_a_damaged_store_is_told(acme):
+    paths.data(acme).mkdir(parents=True)
+    paths.store(acme).write_bytes(b"this is no database" * 1000)
+    with pytest.raises(StageError, match="store of unit 'acme'"):
+        store.latest(acme)

@@ -131,6 +131,20 @@ def test_plan_rows_are_known_from_their_own_day_else_from_the_import(acme):
     assert summary.notes == ["targets: 1 rows bear no valid_from; they count as known from 2026-11-12 on"]
 
 
+def test_rows_of_a_month_a_quarter_or_a_year_are_known_by_its_calendar(tmp_path, acme):
+    unit(tmp_path, fiscal_year_start=4)  # fiscal 2026 begins in April 2025
+    rated = {"rater": "Ann", "subject": "Bob", "dimension": "teamwork", "score": 4.0}
+    store.land(acme, landing(
+        as_of="2026-11-12", market=[{"period": "2026", "segment": "A", "size": "5.00"}],
+        assessments=[{**rated, "period": label} for label in ("2026-02", "2026Q2", "2026", "soon")],
+    ))  # fmt: skip
+    told = dict(rows(acme, "SELECT period, CAST(_known_at AS DATE) FROM v_assessments"))
+    assert {label: str(day) for label, day in told.items()} == {
+        "2026-02": "2026-03-01", "2026Q2": "2025-10-01", "2026": "2026-04-01", "soon": "2026-11-12",
+    }  # fmt: skip
+    assert str(rows(acme, "SELECT CAST(_known_at AS DATE) FROM v_market")[0][0]) == "2025-04-01"
+
+
 def test_plan_files_alone_do_not_move_the_cut_off(acme):
     store.land(acme, landing(**OCTOBER, opportunities=[deal("a")]))
     store.land(acme, landing(as_of="2027-05-01", targets=[{"period": "2027-06", "measure": "bookings", "amount": 1.0}]))
