@@ -45,9 +45,16 @@ def during(wanted: Mapping[str, str]) -> Iterator[None]:
     with _changing:
         before = dict(os.environ)
         try:
-            os.environ.clear()
-            os.environ.update(wanted)
+            _become(wanted)
             yield
         finally:
-            os.environ.clear()
-            os.environ.update(before)
+            _become(before)
+
+
+def _become(wanted: Mapping[str, str]) -> None:
+    """Change what differs only, so that other threads read at no moment an environment without its root."""
+    for name in os.environ.keys() - wanted.keys():
+        del os.environ[name]
+    for name, value in wanted.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value

@@ -13,6 +13,10 @@ from salesloop.schema import TABLES
 
 HIDDEN = "•••"
 _CODE_ERRORS = (NameError, ImportError, SyntaxError, AttributeError)
+_CODE_WORDS = re.compile(
+    r"unexpected keyword|required (positional|keyword-only) argument|takes \d+ positional|unsupported operand|not subscriptable"
+    r"|not callable|not iterable|multiple values for"
+)
 _HARMLESS = {
     "PATH", "HOME", "PWD", "OLDPWD", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LC_ALL", "TZ", "TMPDIR", "SHLVL", "_",
     "VIRTUAL_ENV", "EDITOR", "DISPLAY", "HOSTNAME", "COLORTERM", "PAGER", "SALESLOOP_ROOT", "PYTEST_CURRENT_TEST",
@@ -69,12 +73,19 @@ def why(error: BaseException, cell: str = "") -> str:
         return scrub(" ".join(str(error).split()))[:400]
     if isinstance(error, OSError) and error.strerror:
         told = f"{type(error).__name__}: {error.strerror}"
-    elif isinstance(error, _CODE_ERRORS) or (isinstance(error, KeyError) and _known(error, cell)):
+    elif _of_code(error, cell):
         told = f"{type(error).__name__}: {error}"
     else:
         told = type(error).__name__
     where = place(error)
     return scrub(" ".join(told.split()))[:400] + (f" at {where}" if where else "")
+
+
+def _of_code(error: BaseException, cell: str) -> bool:
+    """Return whether the words of an error can only be about code."""
+    if isinstance(error, KeyError):
+        return _known(error, cell)
+    return isinstance(error, _CODE_ERRORS) or (isinstance(error, TypeError) and bool(_CODE_WORDS.search(str(error))))
 
 
 def _known(error: KeyError, cell: str) -> bool:
@@ -89,11 +100,14 @@ def _known(error: KeyError, cell: str) -> bool:
 
 
 def place(error: BaseException) -> str:
-    """Return the innermost place of an error inside the package, as file and line."""
+    """Return the innermost place of an error inside the package, as file and line; else its line in the cell."""
     found, trace = "", error.__traceback__
     while trace is not None:
-        file = Path(trace.tb_frame.f_code.co_filename)
-        if _PACKAGE in file.parents and _PACKAGE / "run" not in file.parents:
+        name = trace.tb_frame.f_code.co_filename
+        file = Path(name)
+        if name.startswith("<cell "):
+            found = f"line {trace.tb_lineno} of the cell"
+        elif _PACKAGE in file.parents and _PACKAGE / "run" not in file.parents:
             found = f"salesloop/{file.relative_to(_PACKAGE).as_posix()}:{trace.tb_lineno}"
         trace = trace.tb_next
     return found

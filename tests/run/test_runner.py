@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -158,6 +159,11 @@ def test_a_file_that_others_put_there_stays(three):
     three.notebook("10_one", value(3))
     three.run()
     assert (three.folder / "acme-2026-10.en.html").read_text() == "a bundle"
+
+
+def test_anything_that_gives_futures_may_run_the_stages(three):
+    assert three.run(executor=ThreadPoolExecutor(3), workers=3).exit_code == 0
+    assert three.value("two") == 2
 
 
 def test_two_runs_at_once(three):
