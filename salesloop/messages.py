@@ -70,8 +70,13 @@ class Text:
         self.lang, self.currency, self.locale = lang, currency, _LOCALES[lang]
 
     def t(self, message: str, **values: object) -> str:
-        """Return a message with its values filled in; an unknown message is a KeyError that names it."""
-        return _Formatter(self).vformat(catalogue(self.lang)[message], (), values)
+        """Return a message with its values filled in; an unknown one is an error that names it."""
+        found = catalogue(self.lang).get(message)
+        if found is None:
+            from salesloop.errors import StageError
+
+            raise StageError(f"message {message}", found=f"not in the {self.lang} catalogue")
+        return _Formatter(self).vformat(found, (), values)
 
     def has(self, message: str) -> bool:
         """Return whether a message exists in this language."""

@@ -29,16 +29,12 @@ def report(unit: str, period: str = "latest", *, say: Say = print):
     Returns
     -------
     RunSummary
-        Of the month asked for; the first failing month ends the sequence.
+        Of the month asked for, with the gravest exit code of all that ran: a stage that fails leaves a gap, and the
+        months after it are reported all the same.
     """
     load_unit(unit)
     month = resolve(unit, period)
-    summary = None
-    for due in [*_earlier(unit, month), month]:
-        summary = _one(unit, due, say)
-        if summary.exit_code:
-            break
-    return summary
+    return _all(unit, [*_earlier(unit, month), month], say)
 
 
 def loop(unit: str, start: str, end: str, *, say: Say = print):
@@ -47,11 +43,15 @@ def loop(unit: str, start: str, end: str, *, say: Say = print):
     first, last = periods.parse_period(start), periods.parse_period(end)
     if last < first:
         raise ParameterError("END", found=f"{last}, before START {first}", allowed="a month not before START")
-    summary = None
-    for due in pd.period_range(first, last, freq="M"):
-        summary = _one(unit, due, say)
-        if summary.exit_code:
-            break
+    return _all(unit, list(pd.period_range(first, last, freq="M")), say)
+
+
+def _all(unit: str, months: list[pd.Period], say: Say):
+    codes = []
+    for month in months:
+        summary = _one(unit, month, say)
+        codes.append(summary.exit_code)
+    summary.exit_code = max(codes)
     return summary
 
 

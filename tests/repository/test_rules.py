@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from salesloop.run import graph
 
 from salesloop import messages
+from salesloop.run import graph
 from tests.conftest import PROJECT
 
 PACKAGE = PROJECT / "salesloop"
