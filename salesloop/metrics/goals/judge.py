@@ -105,7 +105,7 @@ def p_hit(told: Ahead, amount: float, *, lower: bool = False) -> float:
     """
     if not len(told.final):
         return float("nan")
-    return float((told.final <= amount).mean() if lower else (told.final >= amount - 0.005).mean())
+    return float((told.final <= amount).mean() if lower else (told.final >= amount - 1e-9 * abs(amount)).mean())
 
 
 def need(final: np.ndarray, amount: float, aim: float, *, lower: bool = False) -> float:

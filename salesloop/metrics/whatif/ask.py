@@ -9,9 +9,8 @@ import pandas as pd
 
 from salesloop.errors import ParameterError, SalesloopError, raise_all
 from salesloop.metrics import forecast
-from salesloop.metrics.pipeline import Change, Model
-from salesloop.metrics.pipeline.logistic import sigmoid
-from salesloop.metrics.pipeline.model import leave_base
+from salesloop.metrics.pipeline import Change
+from salesloop.metrics.whatif import levers
 from salesloop.metrics.whatif.runner import Simulation, simulation
 
 LEVERS = ("conversion", "cycle", "volume", "size")
@@ -54,28 +53,28 @@ def scenario(book: Any, asked: dict[str, Any] | list[dict[str, Any]], *, sim: Si
         raise ParameterError(
             "scenario", found=f"{sim.model.n_closed} closed deals", allowed="about 5 closed deals, one won or more"
         )
-    changes = parse(asked, sim.deals, sim.model)
+    changes = parse(asked, sim)
     after = sim.run(changes)
     return table(sim.base, after, sim.months)
 
 
-def parse(asked: dict[str, Any] | list[dict[str, Any]], deals: pd.DataFrame, model: Model) -> tuple[Change, ...]:
+def parse(asked: dict[str, Any] | list[dict[str, Any]], sim: Simulation) -> tuple[Change, ...]:
     """Return what was asked as changes of the simulation; every problem is named at once."""
     made, problems = [], []
     for one in asked if isinstance(asked, list) else [asked]:
         for lever, how in one.items():
             try:
-                made.append(_change(lever, dict(how), deals, model))
+                made.append(_change(lever, dict(how), sim))
             except SalesloopError as problem:
                 problems.append(problem)
     raise_all(problems)
     return tuple(made)
 
 
-def _change(lever: str, how: dict[str, Any], deals: pd.DataFrame, model: Model) -> Change:
+def _change(lever: str, how: dict[str, Any], sim: Simulation) -> Change:
     if lever not in LEVERS:
         raise ParameterError(f"lever {str(lever)[:40]!r}", allowed=", ".join(LEVERS))
-    change, stage = how.pop("change", None), how.pop("stage", None)
+    change, stage, model = how.pop("change", None), how.pop("stage", None), sim.model
     if not isinstance(change, (int, float)) or not np.isfinite(change) or change <= -1:
         raise ParameterError(f"{lever}: change", found=repr(change)[:40], allowed="a number above -1, such as 0.05")
     if stage is not None and (stage not in model.stages or lever not in ("conversion", "cycle")):
@@ -84,10 +83,10 @@ def _change(lever: str, how: dict[str, Any], deals: pd.DataFrame, model: Model) 
     if len(how) > 1:
         raise ParameterError(f"{lever}: columns", found=", ".join(map(str, how)), allowed="one column and its value")
     column, value = next(iter(how.items()), (None, None))
-    _known(lever, column, value, deals)
+    _known(lever, column, value, sim.deals)
     where: dict[str, Any] = {"stage": stage, "column": column, "value": value}
     if lever == "conversion":
-        return Change(conversion=odds_factor(float(change), stage, model), **where)
+        return Change(conversion=odds_factor(float(change), going_on(sim, **where)), **where)
     named = {"cycle": "speed"}.get(lever, lever)
     return Change(**(where | {named: 1.0 + float(change)}))
 
@@ -104,20 +103,32 @@ def _known(lever: str, column: str | None, value: Any, deals: pd.DataFrame) -> N
         raise ParameterError(f"{lever}: {column}", found=repr(value)[:40], allowed=", ".join(values[:12]))
 
 
-def odds_factor(points: float, stage: str | None, model: Model) -> float:
-    """Return the factor on the odds of going on that lifts the share going on by some points.
+def going_on(sim: Simulation, *, stage: str | None, column: str | None, value: Any) -> float:
+    """Return the share of exits that go on instead of being lost, in the last three years, shrunk by ten exits to all.
 
     Parameters
     ----------
-    points : float
-        0.05 is five points.
-    stage : str, optional
-        Which stage; the mean over all without.
-    model : Model
-        Whose present share counts.
+    stage, column, value
+        Only exits of this stage, of deals with this value.
     """
-    lost = sigmoid(leave_base(model)[1])
-    share = 1 - float(lost[model.stages.index(stage)].mean() if stage else lost.mean())
+    lived = levers.lived_by_block(sim.deals, sim.events, sim.stages, as_of=sim.as_of)
+    exits = lived[lived["left"] == 1]
+    overall = 1 - exits["lost"].mean() if len(exits) else 0.5
+    own = exits if stage is None or not sim.model.staged else exits[exits["stage"] == stage]
+    if column is not None:
+        inside = sim.deals.loc[sim.deals[column].astype(str) == str(value), "opportunity_id"]
+        own = own[own["opportunity_id"].isin(inside)]
+    return float((len(own) - own["lost"].sum() + 10 * overall) / (len(own) + 10))
+
+
+def odds_factor(points: float, share: float) -> float:
+    """Return the factor on the odds of going on that lifts the share going on by some points.
+
+    Examples
+    --------
+    >>> round(odds_factor(0.05, 0.65), 4)
+    1.2564
+    """
     aim = min(max(share + points, 1e-3), 1 - 1e-3)
     return aim / (1 - aim) / (share / (1 - share))
 

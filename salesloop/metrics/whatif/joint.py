@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from salesloop.metrics import intervals
 from salesloop.metrics.whatif.estimators import Effect, effect
 
 LEAST_SIDE = 10
 _ABSURD = 5.0
+_NEAR = 6
 """Observations that a change needs on its treated side."""
 
 
@@ -172,3 +174,35 @@ def _overdispersion(expected: pd.Series, rows: pd.DataFrame, group: str, family:
     if free < 3:
         return 1.0
     return max(float(((sums["y"] - sums["m"]) ** 2 / sums["v"]).sum()) / free, 1.0)
+
+
+def lasting(counts: pd.DataFrame, trial: Trial) -> float:
+    """Return how far log counts of groups that nobody changed drift apart from one another, as a standard error.
+
+    The same before-and-after difference, against the others, for every group but the changed one and for dates within
+    half a year of the change: shocks that last (people who come and go) show in it, which counting noise does not hold.
+    Few groups tell little about it, so it is widened as Student's t with one degree of freedom less than groups asks.
+    NaN with fewer than three such groups.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        ``month, hit`` and the trial's column: counts by month and group.
+    trial : Trial
+        The change.
+    """
+    from scipy.special import stdtrit
+
+    wide = counts.assign(g=counts[trial.kind].astype(str)).pivot_table(
+        index="month", columns="g", values="hit", aggfunc="sum"
+    )
+    wide = np.log(wide.drop(columns=trial.value, errors="ignore").fillna(0.0) + 0.5)
+    groups = wide.shape[1]
+    if groups < 3:
+        return float("nan")
+    away = wide.sub(wide.mean(axis=1), axis=0) * groups / (groups - 1)
+    at = int((wide.index < trial.start.to_period("M")).sum())
+    dates = [date for date in range(at - _NEAR, at + _NEAR + 1) if 3 <= date <= len(wide) - 3]
+    moved = [away.iloc[date:].mean() - away.iloc[:date].mean() for date in dates]
+    wider = float(stdtrit(groups - 1, 0.975)) / intervals.z(0.95)
+    return float(np.sqrt(np.mean(np.square(moved)))) * wider if moved else float("nan")

@@ -173,7 +173,10 @@ def _fit(measure: str, trials: list[Trial], past: Past) -> dict[str, Effect]:
         )
     if measure == "deal_size":
         return joint.fit(past.won, trials, factors=["quarter", *kinds, *extra], group=kinds[0], family="gaussian")
-    return joint.fit(_counts(past, kinds), trials, factors=["month", *kinds], group=kinds[0], family="poisson")
+    counts = _counts(past, kinds)
+    found = joint.fit(counts, trials, factors=["month", *kinds], group=kinds[0], family="poisson")
+    drift = {trial.id: joint.lasting(counts, trial) for trial in trials if trial.id in found}
+    return {key: effect(one.estimate, float(np.fmax(one.se, drift[key])), one.n) for key, one in found.items()}
 
 
 def _counts(past: Past, kinds: list[str]) -> pd.DataFrame:

@@ -1,0 +1,254 @@
+"""What-ifs: known answers of public data, and a small company with known rates."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from salesloop.book import Book
+from salesloop.errors import ParameterError
+from salesloop.metrics import pipeline, whatif
+from salesloop.metrics.whatif import ask, estimators, joint, levers, past, scenarios
+from tests.metrics.pipeline_company import company
+
+
+@pytest.fixture(scope="module")
+def book():
+    deals, events, _ = company()
+    return Book.from_tables({"opportunities": deals, "stage_events": events}, period="2025-12")
+
+
+@pytest.fixture(scope="module")
+def sim(book):
+    return whatif.simulation(book, book.deals())
+
+
+def test_spread_beyond_noise_by_hand():
+    # Levels 0 and 1, noise .1 each: mean .5, Q = 5, excess (5 - 1) / (20 - 10) = .4; shrunk (.4 + 3 x .01) / 4 = .1075
+    mean, sd, now = levers.spread(np.array([0.0, 1.0]), np.array([0.1, 0.1]))
+    assert mean == pytest.approx(0.5)
+    assert sd == pytest.approx(np.sqrt(0.1075))
+    assert now == pytest.approx(0.5 + 0.1075 / 0.2075 * 0.5)
+
+
+def test_a_steady_rate_has_little_room_and_a_moved_one_much():
+    steady = levers.odds_lever(levers.Lever("conversion", "stage", "x"), np.full(6, 300.0), np.full(6, 100.0))
+    fallen = levers.odds_lever(
+        levers.Lever("conversion", "stage", "x"), np.array([300.0] * 5 + [200.0]), np.array([100.0] * 5 + [200.0])
+    )
+    assert steady.now == pytest.approx(0.75, abs=0.005)
+    assert steady.step < 0.06
+    assert fallen.step > 0.5
+    assert fallen.plausible[0] < fallen.step < fallen.plausible[1]
+
+
+def test_a_lever_at_its_best_has_no_room():
+    risen = levers.odds_lever(
+        levers.Lever("conversion", "stage", "x"), np.array([200.0] * 5 + [320.0]), np.array([200.0] * 5 + [80.0])
+    )
+    assert risen.step == 0.0
+
+
+def test_the_same_random_numbers_make_no_change_no_change(sim):
+    assert (sim.run(pipeline.Change()) == sim.base).all()
+
+
+def test_more_deals_and_larger_deals_bring_more(sim):
+    larger = sim.run(pipeline.Change(size=1.1)).sum(axis=0)
+    assert larger.mean() / sim.base.sum(axis=0).mean() == pytest.approx(1.1, abs=0.002)
+    more = sim.run(pipeline.Change(volume=1.2))
+    assert more[0].mean() / sim.base[0].mean() < 1.15  # what is in the pipeline already stays
+    assert more[-3:].mean() / sim.base[-3:].mean() == pytest.approx(1.2, abs=0.02)
+
+
+def test_levers_together_are_simulated_together(sim):
+    size, volume = pipeline.Change(size=1.1), pipeline.Change(volume=1.2)
+    alone = [sim.run(one).sum(axis=0).mean() - sim.base.sum(axis=0).mean() for one in (size, volume)]
+    both = sim.run((size, volume)).sum(axis=0).mean() - sim.base.sum(axis=0).mean()
+    assert both > sum(alone) * 1.02
+
+
+def test_scenarios_of_a_company(book, sim):
+    staff = pd.DataFrame(
+        {"rep": [], "team": [], "region": [], "began": pd.to_datetime([]), "ended": pd.to_datetime([])}
+    )
+    from salesloop.metrics import goals
+
+    land = goals.ground(book, pd.DataFrame())
+    found = whatif.all_levers(sim, pd.DataFrame(), staff, land=land)
+    targets = pd.DataFrame({"period": ["2026Q1"], "amount": [sim.base[:3].sum(axis=0).mean()], "actual_to_date": [0.0],
+                            "begins": ["2026-01"], "ends": ["2026-03"]}, index=["quarter"])  # fmt: skip
+    table = whatif.run(found, sim, targets, book)
+    assert {"volume", "size", "conversion", "cycle"} <= set(table["lever"])
+    assert table["p_hit_before"].nunique() == 1
+    better = table[(table["change"] > 0) & (table["lever"] == "size")].iloc[0]
+    assert better["p_hit"] > better["p_hit_before"]
+    assert (table["low"] <= table["bookings_change"]).all()
+    proposals, together = whatif.propose(table, found, sim, book)
+    assert len(proposals) <= 3
+    assert proposals["lever"].is_unique
+    assert set(proposals["due"]) <= {"2026-02-28", "2026-03-31"}
+    assert together.sum() > sim.base.sum()
+
+
+def test_trust_scales_what_is_promised(sim):
+    lever = levers.Lever("size", "company", "all", (pipeline.Change(size=2.0),), blocks=4, n=99, sd=0.2)
+    full, half = (scenarios.moved(lever, 0.1, sim, trust=trust) - sim.base for trust in (1.0, 0.5))
+    assert half.sum() == pytest.approx(full.sum() / 2)
+
+
+def test_one_line_scenario(book, sim):
+    table = whatif.scenario(book, {"size": {"change": 0.1}}, sim=sim)
+    total = table[table["period"] == "total"].iloc[0]
+    assert total["after"] / total["before"] == pytest.approx(1.1, abs=0.002)
+    stage = whatif.scenario(book, {"conversion": {"stage": "propose", "product": "A", "change": 0.05}}, sim=sim)
+    assert stage["change"].iloc[-1] > 0
+
+
+def test_points_are_of_the_share_that_goes_on(sim):
+    where = {"column": None, "value": None}
+    assert ask.going_on(sim, stage="propose", **where) == pytest.approx(
+        0.65, abs=0.05
+    )  # 35 % are lost, by the company's law
+    assert ask.going_on(sim, stage="qualify", **where) == pytest.approx(0.70, abs=0.05)
+    assert ask.odds_factor(0.05, 0.65) == pytest.approx((0.70 / 0.30) / (0.65 / 0.35))
+
+
+@pytest.mark.parametrize("asked", [
+    {"luck": {"change": 0.1}}, {"size": {}}, {"size": {"change": -2}}, {"conversion": {"change": 0.1, "stage": "nowhere"}},
+    {"volume": {"change": 0.1, "colour": "red"}}, {"volume": {"change": 0.1, "product": "Z"}},
+])  # fmt: skip
+def test_a_wrong_question_is_named(book, sim, asked):
+    with pytest.raises(ParameterError):
+        whatif.scenario(book, asked, sim=sim)
+
+
+def changed(seed, boost=0.0):
+    """Return exits of deals in three groups over two years; from 2025 on new deals of group B go on more often, in log odds."""
+    rng = np.random.default_rng(seed)
+    n = 6000
+    created = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 700, n), unit="D")
+    on = created + pd.to_timedelta(rng.integers(1, 60, n), unit="D")
+    group = rng.choice(list("ABC"), n)
+    odds = 0.5 + 0.3 * (group == "C") + boost * ((group == "B") & (created >= pd.Timestamp("2025-01-01")))
+    hit = (rng.random(n) < 1 / (1 + np.exp(-odds))).astype(float)
+    return pd.DataFrame({"hit": hit, "on": on, "created_at": created, "team": group, "stage": "s", "type": "new",
+                         "quarter": on.to_period("Q").astype(str)})  # fmt: skip
+
+
+TRIAL = joint.Trial("b", "team", "B", pd.Timestamp("2025-01-01"), pd.NaT)
+
+
+def test_a_change_of_one_team_is_found_and_covered():
+    found = joint.fit(changed(1, boost=0.8), [TRIAL], factors=["quarter", "team"], group="team", family="binomial")["b"]
+    assert found.low < 0.8 < found.high
+    assert found.p_value < 0.001
+
+
+def test_nothing_is_found_where_nothing_changed():
+    told = [
+        joint.fit(changed(s), [TRIAL], factors=["quarter", "team"], group="team", family="binomial")["b"]
+        for s in range(20)
+    ]
+    assert sum(one.p_value < 0.05 for one in told) <= 3
+    assert np.mean([one.estimate for one in told]) == pytest.approx(0.0, abs=0.08)
+
+
+def test_a_decoy_at_the_same_team_is_told_apart():
+    decoy = joint.Trial("decoy", "team", "B", pd.Timestamp("2024-09-01"), pd.NaT)
+    found = joint.fit(
+        changed(3, boost=0.8), [TRIAL, decoy], factors=["quarter", "team"], group="team", family="binomial"
+    )
+    assert found["b"].p_value < 0.01
+    assert found["decoy"].p_value > 0.05
+
+
+def interventions(*rows):
+    columns = ["id", "what", "lever", "applies_to_kind", "applies_to", "start", "end"]
+    made = pd.DataFrame([dict(row) for row in rows]).reindex(columns=columns)
+    return made.assign(start=pd.to_datetime(made["start"]), end=pd.to_datetime(made["end"]))
+
+
+@pytest.mark.parametrize(("row", "why"), [
+    ({"lever": "conversion", "applies_to_kind": "product", "applies_to": "A"}, "no_start"),
+    ({"lever": "conversion", "applies_to_kind": "product", "applies_to": "A", "start": "2027-01-01"}, "not_begun"),
+    ({"lever": "conversion", "applies_to_kind": "product", "applies_to": "Z", "start": "2025-01-01"}, "nobody"),
+    ({"lever": "conversion", "applies_to_kind": "colour", "applies_to": "A", "start": "2025-01-01"}, "nobody"),
+    ({"lever": "conversion", "applies_to_kind": "type", "applies_to": "new", "start": "2025-01-01"}, "no_comparison"),
+    ({"lever": "conversion", "applies_to_kind": "product", "applies_to": "A", "start": "2025-12-20"}, "too_early"),
+])  # fmt: skip
+def test_what_cannot_be_tested_says_why(book, row, why):
+    history = past.history(book.deals(), book.table("stage_events"), book.table("stages"), as_of=book.as_of)
+    table = past.effects(interventions({"id": "x", **row}), history)
+    assert table[["verdict", "why"]].iloc[0].tolist() == ["cannot_test", why]
+
+
+def test_designs_follow_their_rule(book):
+    history = past.history(book.deals(), book.table("stage_events"), book.table("stages"), as_of=book.as_of)
+    rows = [{"id": "few", "lever": "conversion", "applies_to_kind": "product", "applies_to": "A", "start": "2025-01-01"},
+            {"id": "all", "lever": "volume", "applies_to_kind": "company", "start": "2025-01-01"}]  # fmt: skip
+    table = past.effects(interventions(*rows), history).set_index("intervention")
+    assert table["design"].to_dict() == {"few": "did_few", "all": "interrupted"}
+    assert (table["minimum_detectable"] > 0).all()
+    assert table["verdict"].isin(["cannot_tell", "compatible"]).all()
+
+
+COVARIATES = ["age", "educ", "black", "hisp", "marr", "nodegree", "re74", "re75"]
+
+
+@pytest.fixture(scope="module")
+def shared():
+    from pathlib import Path
+
+    folder = Path(__file__).parents[3] / "shared" / "data" / "causal"
+    if not folder.is_dir():
+        pytest.skip("the public data sets are not here")
+    return folder
+
+
+def test_nsw_experiment_and_its_observational_twin(shared):
+    nsw, cps = pd.read_csv(shared / "nsw_mixtape.csv"), pd.read_csv(shared / "cps_mixtape.csv")
+    told = estimators.difference_in_means(nsw, outcome="re78", treated="treat")
+    assert told.estimate == pytest.approx(1794.34, abs=0.005)
+    both = pd.concat([nsw[nsw["treat"] == 1], cps], ignore_index=True)
+    naive = estimators.difference_in_means(both, outcome="re78", treated="treat", covariates=COVARIATES)
+    assert naive.estimate == pytest.approx(-8497.52, abs=0.005)
+    assert naive.comparable is False
+    robust = estimators.doubly_robust(both, outcome="re78", treated="treat", covariates=COVARIATES)
+    assert robust.comparable
+    assert robust.low < 1794.34 < robust.high
+    assert robust.low > 0
+
+
+def test_hillstrom_visits(shared):
+    told = pd.read_csv(shared / "hillstrom.csv.gz", usecols=["segment", "visit"])
+    table = estimators.arms(told, outcome="visit", arm="segment", control="No E-Mail").set_index("arm")
+    shares = table["share"].round(5).to_dict()
+    assert shares == {"No E-Mail": 0.10617, "Mens E-Mail": 0.18276, "Womens E-Mail": 0.1514}
+    assert (table.loc[["Mens E-Mail", "Womens E-Mail"], "change_low"] > 0).all()
+
+
+def test_oj_elasticities(shared):
+    told = pd.read_csv(shared / "oj.csv")
+    pooled = estimators.elasticity(told, quantity="sales", price="price", effects=["brand"])
+    assert pooled["estimate"].iloc[0] == pytest.approx(-3.1387, abs=0.00005)
+    by = estimators.elasticity(told, quantity="sales", price="price", item="brand").set_index("item")["estimate"]
+    assert by["dominicks"] == pytest.approx(-3.378, abs=0.0005)
+    assert by["minute.maid"] - by["dominicks"] == pytest.approx(0.057, abs=0.0005)
+    assert by["tropicana"] - by["dominicks"] == pytest.approx(0.666, abs=0.0005)
+
+
+def test_google_data_has_an_effect_near_27(shared):
+    told = pd.read_csv(shared / "google_data.csv")
+    found = estimators.against_controls(told, outcome="y", controls=["x1", "x2"], start=len(told) - 30)
+    assert found.estimate == pytest.approx(27, abs=4.5)
+    assert found.low > 0
+
+
+def test_comparison_data_has_none(shared):
+    told = pd.read_csv(shared / "comparison_data.csv")
+    start = told["DATE"].tolist().index("2019-07-15")
+    controls = [name for name in told if name.startswith("NOT_CHANGED")]
+    found = estimators.against_controls(told, outcome="CHANGED", controls=controls, start=start)
+    assert found.low < 0 < found.high
+    assert found.estimate / told["CHANGED"].iloc[start:].mean() == pytest.approx(-0.0083, abs=0.005)
+    assert found.p_value == pytest.approx(0.20, abs=0.05)
