@@ -46,6 +46,13 @@ def deals(n: int, seed: int = 1) -> pa.Table:
     })  # fmt: skip
 
 
+def timed(work, *args, **named) -> tuple[float, float]:
+    """Return the wall and the CPU seconds of a call."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work(*args, **named)
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
 def main(n: int) -> None:
     """Measure and print; write bench/out/store.json."""
     from salesloop import store
@@ -60,17 +67,15 @@ def main(n: int) -> None:
         write_yaml(Path(root) / "params" / "bench" / "unit.yml", {"currency": "CNY"})
         landing = Landing({"opportunities": table}, rejects, [FileReport("deals.csv", "opportunities", read=n, kept=n)])
         for name, day in (("land_seconds", dt.date(2026, 11, 9)), ("land_again_seconds", dt.date(2026, 11, 10))):
-            start = time.perf_counter()
-            store.land("bench", landing, as_of=day)
-            told[name] = time.perf_counter() - start
-        start = time.perf_counter()
-        store.freeze("bench", "2026-10")
-        told["freeze_seconds"] = time.perf_counter() - start
+            told[name], told[name.replace("seconds", "cpu_seconds")] = timed(store.land, "bench", landing, as_of=day)
+        told["freeze_seconds"], told["freeze_cpu_seconds"] = timed(store.freeze, "bench", "2026-10")
     told["peak_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    rows = [{"name": f"store.{key}", "value": round(value, 2), "reach": REACH[key], "ok": value <= REACH[key]}
+    rows = [{"name": f"store.{key}", "value": round(value, 2), "reach": REACH.get(key), "ok": value <= REACH.get(key, value)}
             for key, value in told.items()]  # fmt: skip
     for row in rows:
-        print(f"{row['name']:28} {row['value']:8.2f}  reach {row['reach']:6.2f}  {'ok' if row['ok'] else 'MISSED'}")
+        print(
+            f"{row['name']:28} {row['value']:8.2f}  {f'reach {row['reach']:.0f}' if row['reach'] else ''} {'' if row['ok'] else 'MISSED'}"
+        )
     out = Path(__file__).parent / "out"
     out.mkdir(exist_ok=True)
     (out / "store.json").write_text(json.dumps(rows, indent=1) + "\n")

@@ -39,6 +39,11 @@ CREATE TABLE IF NOT EXISTS editions (
 """
 
 
+_CURRENT = """
+    SELECT * EXCLUDE (_content, _deleted) FROM {table}
+    QUALIFY row_number() OVER (PARTITION BY _row_key ORDER BY _state_at DESC, _import_id DESC) = 1 AND NOT _deleted"""
+
+
 def versions(table: str) -> str:
     """Return the name of the store's table that holds all versions of a canonical table's rows.
 
@@ -155,6 +160,8 @@ def _prepare(connection: duckdb.DuckDBPyConnection, spill, threads: int | None) 
         own = [f'"{column.name}" {column.sql}' for column in TABLES[name].columns.values()]
         meta = [f'"_{column}" {kind}' for column, kind in ORIGIN_SQL.items()]
         connection.execute(f"CREATE TABLE {versions(name)} ({', '.join([*own, *meta])})")
+        connection.execute(f'CREATE VIEW "{name}" AS {_CURRENT.format(table=versions(name))}')
+    connection.execute(f"CREATE OR REPLACE VIEW opportunity_versions AS SELECT * FROM {versions('opportunities')}")
     connection.execute("COMMIT")
 
 

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -129,7 +130,21 @@ class _Import:
         self._rejects()
         self._unrated()
         self._log(digest, reach)
-        return ImportSummary(self.unit, self.number, self.export.as_of, self._told(), self.notes)
+        return ImportSummary(self.unit, self.number, self.export.as_of, self._told(), [*self.notes, *self._tie_out()])
+
+    def _tie_out(self) -> list[str]:
+        """Return the line that ties the deals' money to the source's own total, where the files state one."""
+        totals = [report.source_total for report in self.landing.files if report.table == "opportunities"]
+        if not totals or not all(totals):
+            return []
+        counts = self.counts["opportunities"]
+        source = sum((Decimal(total) for total in totals if total), Decimal(0))
+        left = source - Decimal(counts["landed_amount"])
+        read = sum(report.read for report in self.landing.files if report.table == "opportunities")
+        return [
+            f"tie-out: {read:,} deals, {source:,.2f} in the files - {read - counts['landed_n']:,} left out, {left:,.2f}"
+            f" = {counts['landed_n']:,} kept, {Decimal(counts['landed_amount']):,.2f}"
+        ]
 
     def _told(self) -> dict[str, dict[str, int]]:
         return {name: {fate: counts[fate] for fate in _FATES} for name, counts in self.counts.items()}

@@ -187,3 +187,22 @@ def test_units_are_apart(tmp_path, acme):
     store.land(acme, landing(**OCTOBER, opportunities=[deal("a")]))
     store.land(other, landing(**OCTOBER, opportunities=[deal("a"), deal("b")]))
     assert rows(acme, "SELECT count(*) FROM v_opportunities") == [(1,)]
+
+
+def test_the_tie_out_with_the_source_is_printed(acme):
+    given = landing(
+        **OCTOBER, opportunities=[deal("a", amount="1000.25"), deal("b", amount="2.00"), deal("b", amount="3.00")]
+    )
+    given.files[0].source_total, given.files[0].read = "1009.25", 4
+    assert store.land(acme, given).lines() == [
+        "opportunities: 2 new, 1 rejected", "tie-out: 4 deals, 1,009.25 in the files - 2 left out, 7.00 = 2 kept, 1,002.25",
+    ]  # fmt: skip
+
+
+def test_the_current_view_holds_what_is_and_the_versions_what_was(acme):
+    store.land(acme, landing(**OCTOBER, opportunities=[deal("a", amount="1.00"), deal("b")]))
+    store.land(acme, landing(as_of="2026-11-30", complete=["opportunities"], opportunities=[deal("a", amount="2.00")]))
+    assert rows(acme, "SELECT opportunity_id, CAST(amount AS INT), _source_file, _source_row FROM opportunities") == [
+        ("a", 2, "opportunities.csv", 1)
+    ]
+    assert rows(acme, "SELECT count(*) FROM opportunity_versions") == [(4,)]
