@@ -74,6 +74,8 @@ def match(sheet: Sheet, only: str | None = None) -> Match:
     if not found or (found[0][0] < _LEAST and not only):
         return Match(None, why="no known table has such columns")
     best = found[0][1]
+    instead = [one for _, one in found if best.kind and one.kind and one.kind.name == best.kind.unless]
+    best = instead[0] if instead else best
     if len(found) > 1 and found[1][0] > found[0][0] - 0.5 and not _hint(sheet, best.kind):
         best.close = found[1][1].kind.name if found[1][1].kind else ""
     return best

@@ -158,7 +158,8 @@ def _words(frame: Frame, column: str, label: str) -> pa.Array:
     unknown = pc.and_(
         pc.is_null(made), pc.invert(values.by_unique(cells, lambda texts: values.is_null(texts, values.TEXT_NULLS)))
     )
-    _tell_bad(frame, column, label, unknown, "a word that the mapping gives no meaning", "unknown_word")
+    found = "a word that the mapping gives no meaning"
+    frame.flag("unknown_word", unknown, found, column=label, quarantine=frame.table.plan)
     return made
 
 

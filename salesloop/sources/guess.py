@@ -178,7 +178,8 @@ def word_values(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
     table = TABLES[str(entry.table)]
     for column, label in list(entry.columns.items()):
         words_name = words.list_of(table.name, column)
-        if not words_name or (column in table.columns and not table.columns[column].allowed):
+        free = column in table.columns and not table.columns[column].allowed
+        if not words_name or (free and column != "measure"):
             continue
         known = dict(entry.values.get(column, {}))
         texts = [text for text in sheet.uniques(label) if text.casefold() not in values.TEXT_NULLS]
@@ -189,7 +190,7 @@ def word_values(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
         for text in texts:
             if text not in known:
                 found = words.meaning(text, words_name)
-                known[text] = found if not allowed or found in allowed else None
+                known[text] = (found or text) if free else found if found in allowed else None
         if (table.name, column) == ("opportunities", "status"):
             _ask_status(sheet, entry, notes, label, known)
         entry.values = {**entry.values, column: known}

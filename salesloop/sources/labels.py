@@ -52,6 +52,7 @@ class Kind:
     special: frozenset[str]
     in_name: tuple[str, ...]
     only_hinted: bool = False
+    unless: str = ""
 
 
 def key(label: str) -> str:
@@ -133,12 +134,22 @@ def _kind(name: str, entry: dict) -> Kind:
             for said in [label.replace("{e}", word) for word in entry["words"]] if "{e}" in label else [label]:
                 rank += 1
                 into = hinted if label.startswith("?") else exact
-                into.setdefault(key(said), []).append((column, rank))
+                into.setdefault(key(said), []).append((column, rank + (100 if label.startswith("??") else 0)))
                 if "{e}" in label:
                     special.add(key(said))
     in_name = tuple(sorted({key(word) for word in [*entry["words"], *entry.get("files", [])]}, key=len, reverse=True))
     needs = tuple(frozenset(group) for group in entry["needs"])
-    return Kind(name, entry.get("aside", ""), needs, exact, hinted, frozenset(special), in_name, "hinted" in entry)
+    return Kind(
+        name,
+        entry.get("aside", ""),
+        needs,
+        exact,
+        hinted,
+        frozenset(special),
+        in_name,
+        "hinted" in entry,
+        entry.get("unless", ""),
+    )
 
 
 @cache
