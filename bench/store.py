@@ -73,9 +73,8 @@ def main(n: int) -> None:
     rows = [{"name": f"store.{key}", "value": round(value, 2), "reach": REACH.get(key), "ok": value <= REACH.get(key, value)}
             for key, value in told.items()]  # fmt: skip
     for row in rows:
-        print(
-            f"{row['name']:28} {row['value']:8.2f}  {f'reach {row['reach']:.0f}' if row['reach'] else ''} {'' if row['ok'] else 'MISSED'}"
-        )
+        reach = "" if row["reach"] is None else f"reach {row['reach']:.0f}"
+        print(f"{row['name']:28} {row['value']:8.2f}  {reach} {'' if row['ok'] else 'MISSED'}")
     out = Path(__file__).parent / "out"
     out.mkdir(exist_ok=True)
     (out / "store.json").write_text(json.dumps(rows, indent=1) + "\n")
