@@ -52,7 +52,9 @@ def company(months=30, per_month=60, seed=1, *, slow=None, since=None, factor=0.
     })  # fmt: skip
     seen = ~((closed >= 0) & (closed < cutoff))
     deals = deals[seen].reset_index(drop=True)
-    events = events[(events["at"] >= pd.Timestamp(start + "-01")) & events["opportunity_id"].isin(deals["opportunity_id"])]
+    events = events[
+        (events["at"] >= pd.Timestamp(start + "-01")) & events["opportunity_id"].isin(deals["opportunity_id"])
+    ]
     return deals, events.reset_index(drop=True), (origin + pd.Timedelta(days=last)).date(), (created, truth, state, rng)
 
 

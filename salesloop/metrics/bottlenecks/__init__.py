@@ -113,8 +113,30 @@ def diagnose(
 
 
 def split_by(deals: pd.DataFrame, names: list[str]) -> list[str]:
-    """Return the segment kinds to search: those given, and deals by thirds of their amount (`amount_band`), if they tell two apart."""
-    return [name for name in [*names, "amount_band"] if name in deals and deals[name].nunique() >= 2]
+    """Return the segment kinds to search: those given and `amount_band`, without another name for the same split.
+
+    A kind whose levels follow from an earlier one and the other way round (95 % of deals) would name each cause twice.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"segment": ["S", "L", "S"], "size": ["1-9", "10+", "1-9"], "team": ["a", "a", "b"]})
+    >>> split_by(deals, ["segment", "size", "team"])
+    ['segment', 'team']
+    """
+    kept: list[str] = []
+    for name in [*names, "amount_band"]:
+        if name in deals and deals[name].nunique() >= 2 and not any(_same(deals[name], deals[other]) for other in kept):
+            kept.append(name)
+    return kept
+
+
+def _same(one: pd.Series, other: pd.Series, share: float = 0.95) -> bool:
+    """Return whether two columns split deals alike: each level of one goes with one level of the other."""
+    known = one.notna() & other.notna()
+    if known.sum() < share * one.notna().sum():
+        return False
+    table = pd.crosstab(one[known].astype(str), other[known].astype(str)).to_numpy()
+    return bool(min(table.max(axis=0).sum(), table.max(axis=1).sum()) >= share * table.sum())
 
 
 def with_bands(deals: pd.DataFrame) -> pd.DataFrame:

@@ -87,7 +87,9 @@ def _single(done: pd.DataFrame, won: np.ndarray, kind: str, level: str) -> tuple
 
 def _joint(done: pd.DataFrame, won: np.ndarray, levels: dict[str, list[str]]) -> np.ndarray:
     """Return effect, low, high and p value of each level against its kind's mean, from one ridge logistic regression of all."""
-    codes = pd.DataFrame({kind: pd.Categorical(done[kind].astype(str), names).codes for kind, names in levels.items()})
+    codes = pd.DataFrame(
+        {kind: pd.Index(names).get_indexer(pd.Index(done[kind].astype(str))) for kind, names in levels.items()}
+    )
     design = np.hstack([np.ones((len(done), 1)), one_hot(codes.astype(int), {k: len(v) for k, v in levels.items()})])
     penalty = np.r_[0.0, np.full(design.shape[1] - 1, _RIDGE)]
     beta = ridge_logit(design, won, np.ones(len(won)), penalty)

@@ -14,7 +14,7 @@ from salesloop.metrics.bottlenecks.stays import SHORTEST, Stays
 from salesloop.metrics.intervals import benjamini_hochberg
 
 ALL = "all"
-Q = 0.10
+Q = 0.05
 """The q value at which a cell may be flagged; its p values already pay for twelve monthly looks."""
 MOST_FOUND = 6
 LEAST_MOVES = 8.0

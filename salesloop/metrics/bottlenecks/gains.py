@@ -130,7 +130,7 @@ def renewals_due(deals: pd.DataFrame, *, as_of: dt.date) -> pd.DataFrame:
 
 def gains(deals: pd.DataFrame, kinds: list[str], *, as_of: dt.date) -> pd.DataFrame:
     """Return all three kinds of opportunities in one table, what can be told first."""
-    split = [kind for kind in kinds if kind != "amount_band"]
+    split = [kind for kind in kinds if kind not in ("amount_band", "type")]
     parts = [
         better_segments(deals, split, as_of=as_of),
         cross_sell(deals, as_of=as_of),

@@ -136,11 +136,11 @@ class Stakes:
         """Return the money between the reference and the present, and its standard error from that of the ratio."""
         events = self._events(deals)
         log = float(np.log(cell.ratio))
-        worth = [self._worth(deals, events, cell.stage, reference, moved(value, cell.direction, share))
-                 for value in (log, log + cell.ratio_se)]  # fmt: skip
-        young = self._younger(deals, events, cell, float(np.exp(moved(log, cell.direction, share)[0])))
-        best = self._worth(*young, cell.stage, reference, (0.0, 0.0))
-        return best - worth[0], abs(worth[1] - worth[0])
+        off = moved(log, cell.direction, share)
+        now = self._worth(deals, events, cell.stage, reference, off)
+        young = self._younger(deals, events, cell, float(np.exp(off[0])))
+        money = self._worth(*young, cell.stage, reference, (0.0, 0.0)) - now
+        return money, abs(money) * cell.ratio_se / max(abs(log), cell.ratio_se)
 
     def _younger(
         self, deals: pd.DataFrame, events: pd.DataFrame, cell, pace: float

@@ -122,7 +122,8 @@ def kinds(deals: pd.DataFrame, made: Stays, pieces: Pieces, names: list[str], mo
         values = deals[name].astype(object)
         counts = values.dropna().astype(str).value_counts().sort_index(kind="stable")
         kept = sorted(counts.nlargest(most).index)
-        by_deal = pd.Categorical(values.where(values.notna()).map(lambda v: None if v is None else str(v)), kept).codes
+        texts = values.where(values.notna()).map(lambda value: None if value is None else str(value))
+        by_deal = pd.Index(kept, dtype=object).get_indexer(pd.Index(texts, dtype=object))
         found.append(by_deal[row][pieces.stay].astype(np.int16))
         levels.append([str(level) for level in kept])
     codes = np.stack(found, axis=1) if found else np.zeros((len(pieces.stay), 0), dtype=np.int16)

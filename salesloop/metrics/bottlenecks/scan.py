@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 LOOKS = 12
-BEFORE, AFTER = 6, 2
+BEFORE, AFTER = 6, 3
 """Months that a change needs before and after it."""
 _SIZES = (6, 10, 18, 32, 60, 120, 400)
 _DRAWS, _SEED = 3000, 8

@@ -153,7 +153,8 @@ def _clean(deals, events, until, stages) -> tuple[pd.DataFrame, list[tuple[str, 
     created, closed = day(deals["created_at"])[made["row"]], _closed(deals)[made["row"]]
     early = made["day"].to_numpy() < created
     late = made["day"].to_numpy() > closed
-    found += [("before_creation", int(early.sum())), ("after_closing", int(late.sum()))]
+    entered = made["to_stage"].isin(ENDS).to_numpy()
+    found += [("before_creation", int(early.sum())), ("after_closing", int((late & ~entered).sum()))]
     made = made.assign(day=np.where(early, created, made["day"]))[~late]
     made = made.sort_values(["row", "day", "at"], kind="stable")
     before = made["to_stage"].where(made["row"].shift(-1) == made["row"]).shift(1)

@@ -156,7 +156,8 @@ def _levels(deals: pd.DataFrame, moves: pd.DataFrame) -> dict[str, list[str]]:
 def codes(deals: pd.DataFrame, levels: dict[str, list[str]]) -> pd.DataFrame:
     """Return integer codes of the features, -1 for a level that the model does not know."""
     made = {
-        name: pd.Categorical(deals[name].astype(str), found).codes.astype(np.int64) for name, found in levels.items()
+        name: pd.Index(found).get_indexer(pd.Index(deals[name].astype(str))).astype(np.int64)
+        for name, found in levels.items()
     }
     return pd.DataFrame(made, index=deals.index)
 
