@@ -10,7 +10,7 @@ import pandas as pd
 from salesloop.demo.arrivals import teams
 from salesloop.demo.market import WON
 from salesloop.demo.people import MANAGERS
-from salesloop.demo.rng import mix, normal
+from salesloop.demo.rng import mix, normal, purpose
 from salesloop.demo.world import BURN
 from salesloop.schema import TABLES
 
@@ -74,22 +74,21 @@ def _by_scope(now: View, month: int, t: float, lead: int, base: np.ndarray) -> l
         scopes.append(("team", name, MANAGERS[code % len(MANAGERS)], base[here[team == code]].sum(), 1.0))
     if lead <= 1:
         scopes += [("rep", people.names[rep], people.names[rep], base[rep], people.calls[rep]) for rep in here]
-    rows = []
-    for level, scope, who, value, own in scopes:
-        person = mix(now.company.options.seed, f"call {who}")
-        habit = own if level == "rep" else float(np.exp(0.16 + 0.2 * normal(person, "habit")[0]))
-        noise = float(np.exp(NOISE * normal(mix(person, month, lead), "noise")[0]))
-        for category, factor in CATEGORIES[: 1 if level == "rep" else 3]:
-            said = np.round(value * habit * noise * factor, -3 if value > 1e5 else -2)
-            rows.append(
-                {
-                    "said_at": t,
-                    "who": who,
-                    "level": level,
-                    "name": scope,
-                    "period": period,
-                    "category": category,
-                    "amount": float(said),
-                }
-            )
-    return rows
+    person = mix(now.company.options.seed, np.array([purpose(f"call {who}") for _, _, who, _, _ in scopes]))
+    habit = np.where(
+        [level == "rep" for level, *_ in scopes],
+        [own for *_, own in scopes],
+        np.exp(0.16 + 0.2 * normal(person, "habit")),
+    )
+    value = (
+        habit
+        * np.exp(NOISE * normal(mix(person, month, lead), "noise"))
+        * np.array([found for _, _, _, found, _ in scopes])
+    )
+    step = np.where(value > 1e5, 1000.0, 100.0)
+    return [
+        {"said_at": t, "who": who, "level": level, "name": scope, "period": period, "category": category,
+         "amount": float(np.round(value[i] * factor / step[i]) * step[i])}
+        for i, (level, scope, who, _, _) in enumerate(scopes)
+        for category, factor in CATEGORIES[: 1 if level == "rep" else 3]
+    ]  # fmt: skip

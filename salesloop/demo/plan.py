@@ -45,12 +45,21 @@ def _with(own: pd.DataFrame, name: str, dated: str, now: View) -> pd.DataFrame:
         return own
     day = pd.to_datetime(rows[dated], errors="coerce")
     known = rows[day.isna() | (day < pd.Timestamp(now.date(np.array([now.until]))[0]))]
-    have = [name for name in own.columns if name in known]
-    if "id" in own:
-        known = known[~known["id"].isin(own["id"])]
+    have = [column for column in own.columns if column in known]
+    key = [column for column in TABLES[name].key if column in known]
+    known = known[~_told(known[key]).isin(set(_told(own[key])))]
     joined = pd.concat([own.astype(object), known[have].astype(object)], ignore_index=True)
     joined[dated] = pd.to_datetime(joined[dated])
     return joined
+
+
+def _told(key: pd.DataFrame) -> pd.Series:
+    """Return keys as texts, whatever their types."""
+    return pd.Series(
+        [" | ".join("" if pd.isna(v) else str(v)[:10] for v in row) for row in key.to_numpy(dtype=object)],
+        index=key.index,
+        dtype=object,
+    )
 
 
 def years(now: View) -> list[tuple[int, float]]:

@@ -30,7 +30,7 @@ def write(company: Company, folder: Path, day: dt.date) -> None:
     those whose key is new).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tables = company.tables(day)
+    tables = company.tables(day, only=PLAN_TABLES)
     for name in PLAN_TABLES:
         rows = as_text(name, tables.get(name, pd.DataFrame()))
         file = folder / f"{name}.csv"

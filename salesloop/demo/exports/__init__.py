@@ -13,6 +13,8 @@ from salesloop.errors import ParameterError
 if TYPE_CHECKING:
     from salesloop.demo.company import Company
 
+CRM = ("reps", "memberships", "accounts", "contacts", "leads", "opportunities", "stage_events", "activities", "products", "orders",
+       "order_lines", "payments")  # fmt: skip
 SHAPES = {"zoho": zoho.files, "fxiaoke": fxiaoke.files}
 
 
@@ -45,7 +47,7 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     code = encoding or ("utf-8" if shape == "zoho" else "utf-8-sig")
     made = []
-    for name, frame in SHAPES[shape](company.tables(day)).items():
+    for name, frame in SHAPES[shape](company.tables(day, only=CRM)).items():
         stem = f"{name}_{day:%Y_%m_%d}" if shape == "zoho" else f"{name}_{day:%Y%m%d}"
         made.append(write(folder / f"{stem}.csv", frame, encoding=code))
     return sorted(made)
