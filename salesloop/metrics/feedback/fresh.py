@@ -12,7 +12,7 @@ from salesloop.metrics import intervals
 from salesloop.metrics.feedback import shares
 from salesloop.metrics.feedback.scores import span
 
-RISING = 0.02
+RISING = 0.01
 """The share of false alarms among rising words that is accepted; many more words than themes are looked at."""
 LEAST_SAID, MOST_BEFORE = 5, 0.5
 """Comments that must use a word now; and the most its old share may be of its share now for it to be a new topic."""
@@ -35,7 +35,7 @@ def words(told: pd.DataFrame, period: pd.Period) -> pd.DataFrame:
     -------
     DataFrame
         ``language, word, window, n, of, share, n_before, of_before, change, p_value, q_value`` (Fisher's one-sided test,
-        corrected for all words looked at in both languages); only words with ``q_value`` at most 2 %.
+        corrected for all words looked at in both languages); only words with ``q_value`` at most 1 %.
     """
     rows: list[tuple] = []
     for language, own in told.groupby("language", sort=True):

@@ -10,8 +10,8 @@ import pandas as pd
 from salesloop.metrics import intervals
 from salesloop.metrics.feedback.scores import span
 
-EMERGING = 0.05
-"""The share of false alarms among emerging themes that is accepted (Benjamini-Hochberg)."""
+EMERGING = 0.025
+"""The share of false alarms among emerging themes that is accepted (Benjamini-Hochberg); rising words take the rest of 5 %."""
 WINDOWS, LEAST = ((1, 300), (3, 100), (6, 50)), 20
 """Months that stand alone with so many comments of a language, else twelve; and the least comments for any share."""
 BASE_MONTHS = 12
@@ -72,7 +72,7 @@ def table(told: pd.DataFrame, period: pd.Period, *, labels: Mapping[str, str]) -
     DataFrame
         Columns `COLUMNS`. ``share`` is the share of the comments in ``window`` whose main theme it is, with its 95 %
         interval; ``change`` its difference to the up to 12 months before (points as a share of one); ``p_value`` Fisher's
-        one-sided test of a rise, ``q_value`` the same corrected for all themes looked at; ``emerging`` q at most 5 %;
+        one-sided test of a rise, ``q_value`` the same corrected for all themes looked at; ``emerging`` q at most 2.5 %;
         ``negative_share`` of its comments. The largest theme first. Money is added by `salesloop.metrics.feedback.money`.
     """
     rows = []

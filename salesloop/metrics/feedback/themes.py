@@ -8,7 +8,9 @@ over the ids of the old ones they are most alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,15 +19,17 @@ import pandas as pd
 
 from salesloop.metrics.feedback.spread import evenly
 
-LEAST, SETTLED = 60, 300
-"""Comments of a language for any theme, and for a model that is frozen."""
+LEAST, SETTLED, SETTLED_MONTHS = 60, 300, 3
+"""Comments of a language for any theme, and comments and months for a model that is frozen."""
 CHECK_MONTHS, HELD, LEAST_CHECKED = 6, 0.7, 100
 """Every so many months the fit is checked; refitted where the themes explain less than this part of what they once did."""
 MEMORY_MONTHS, MOST_FITTED = 24, 6000
+CLEAR = 0.25
+"""The part of what the themes say of a comment that one of them must have to be its theme."""
 ALIKE = 0.3
 """The least likeness (cosine of the word weights) for a new theme to take over an old one's id."""
-_SIZES = ((150, 4), (300, 5), (1000, 8))
-_MOST_THEMES, _MOST_WORDS = 10, 2000
+_SIZES = ((150, 4), (300, 5), (600, 6))
+_MOST_THEMES, _MOST_WORDS = 8, 2000
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def size(n: int) -> int:
     Examples
     --------
     >>> [size(n) for n in (100, 200, 500, 5000)]
-    [4, 5, 8, 10]
+    [4, 5, 6, 8]
     """
     return next((k for least, k in _SIZES if n < least), _MOST_THEMES)
 
@@ -114,7 +118,8 @@ def fit(
     if matrix.shape[1] <= k or len(full) < LEAST:
         return None
     factors = NMF(k, init="nndsvda", max_iter=300, tol=1e-3)
-    factors.fit(matrix)
+    with _quiet():
+        factors.fit(matrix)
     names = tuple(weights.get_feature_names_out())
     ids = tuple(f"{language}-{first + place}" for place in range(k))
     return Model(language, ids, names, weights.idf_, factors.components_, until, len(full),
@@ -130,24 +135,36 @@ def _across(matrix: Any, k: int) -> float:
     from sklearn.decomposition import NMF
 
     halves = [matrix[0::2], matrix[1::2]]
-    made = [NMF(k, init="nndsvda", max_iter=200, tol=1e-3).fit(half).components_ for half in halves]
+    with _quiet():
+        made = [NMF(k, init="nndsvda", max_iter=200, tol=1e-3).fit(half).components_ for half in halves]
     told = [_explained(half, _shares(half, other), other) for half, other in zip(halves, made[::-1], strict=True)]
     return float(np.mean(told))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep silent about steps left over: the last ones change no theme of a comment."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def _shares(matrix: Any, components: np.ndarray) -> np.ndarray:
     from sklearn.decomposition import non_negative_factorization
 
-    shares, _, _ = non_negative_factorization(
-        matrix,
-        H=components,
-        n_components=len(components),
-        init="custom",
-        update_H=False,
-        solver="cd",
-        max_iter=200,
-        tol=1e-3,
-    )
+    with _quiet():
+        shares, _, _ = non_negative_factorization(
+            matrix,
+            H=components,
+            n_components=len(components),
+            init="custom",
+            update_H=False,
+            solver="cd",
+            max_iter=200,
+            tol=1e-3,
+        )
     return shares
 
 
@@ -165,7 +182,7 @@ def apply(model: Model, tokens: Sequence[list[str]]) -> tuple[np.ndarray, np.nda
     Returns
     -------
     place : ndarray of int
-        The place in ``model.ids``; -1 where no word of the comment is known.
+        The place in ``model.ids``; -1 where no theme is clearly the first, or no word of the comment is known.
     weight : ndarray
         The theme's share of what the themes say of the comment.
     explained : float
@@ -176,8 +193,8 @@ def apply(model: Model, tokens: Sequence[list[str]]) -> tuple[np.ndarray, np.nda
         return np.zeros(0, dtype=int), np.zeros(0), float("nan")
     shares = _shares(matrix, model.components)
     total = shares.sum(axis=1)
-    place = np.where(total > 1e-9, shares.argmax(axis=1), -1)
     weight = np.where(total > 1e-9, shares.max(axis=1) / np.maximum(total, 1e-12), 0.0)
+    place = np.where(weight >= CLEAR, shares.argmax(axis=1), -1)
     return place, weight, _explained(matrix, shares, model.components)
 
 
@@ -284,7 +301,7 @@ def _checks(rows: list[tuple]) -> pd.DataFrame:
 def _settled_at(months: pd.Series, words: pd.Series) -> pd.Period | None:
     """Return the first month by whose end there were comments enough to freeze a model."""
     full = months[words.map(len) > 0].sort_values()
-    return full.iloc[SETTLED - 1] if len(full) >= SETTLED else None
+    return max(full.iloc[SETTLED - 1], full.iloc[0] + SETTLED_MONTHS - 1) if len(full) >= SETTLED else None
 
 
 def _fitted(months: pd.Series, words: pd.Series, at: pd.Period, language: str) -> Model | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 Lexicon = Mapping[str, Mapping[str, frozenset[str]]]
 _HAN = re.compile("[\u3400-\u9fff]")
 _LATIN = re.compile(r"[a-z][a-z'-]+")
+_ADDRESSED = re.compile(r"https?://\S+|www\.\S+|\S*@\S+")
 _MASKS = (
     (re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+"), "[mail]"),
     (re.compile(r"https?://\S+|www\.\S+"), "[link]"),
@@ -29,7 +30,7 @@ def cut(text: str) -> list[str]:
 
 
 def topical(text: str, language: str, unsaid: frozenset[str]) -> list[str]:
-    """Return the words that can make a theme: no stop words, no praise or blame, English ones in the singular.
+    """Return the words that can make a theme: no stop words, praise, blame or addresses; English ones in the singular.
 
     Parameters
     ----------
@@ -45,6 +46,7 @@ def topical(text: str, language: str, unsaid: frozenset[str]) -> list[str]:
     >>> topical("Deliveries are late", "en", frozenset({"late", "are"}))
     ['delivery']
     """
+    text = _ADDRESSED.sub(" ", text)
     if language == "zh":
         return [word for word in cut(text) if len(word) > 1 and _HAN.search(word) and word not in unsaid]
     found = (singular(word) for word in _LATIN.findall(text.lower()))
