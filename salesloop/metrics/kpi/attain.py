@@ -109,6 +109,22 @@ def missing(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).sort_values("period", kind="stable").reset_index(drop=True)
 
 
+def doubled(targets: pd.DataFrame) -> pd.DataFrame:
+    """Name base targets that are given more than once for the same day with different amounts; the last one is used.
+
+    Returns
+    -------
+    DataFrame
+        ``period, level, rep`` (the scope's name), ``measure``, ``n`` rows, ``least, most`` of the amounts.
+    """
+    rows = targets[targets["tier"].fillna("base") == "base"].assign(valid_from=lambda t: t["valid_from"].astype(str))
+    key = ["period", "level", "name", "measure", "valid_from"]
+    sums = rows.groupby(key, dropna=False)["amount"].agg(["size", "min", "max"]).reset_index()
+    sums = sums[(sums["size"] > 1) & (sums["min"] < sums["max"])]
+    made = sums.rename(columns={"name": "rep", "size": "n", "min": "least", "max": "most"})
+    return made[["period", "level", "rep", "measure", "n", "least", "most"]].reset_index(drop=True)
+
+
 def with_managers(
     table: pd.DataFrame,
     credit: Callable[[pd.Series, pd.Series], pd.DataFrame],

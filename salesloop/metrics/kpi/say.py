@@ -38,6 +38,7 @@ BY_QUARTER = {
 BY_MANAGER = {"period": "period", "target": "money", "actual": "money", "attainment": "percent", "n": "count", "without": "count",
               "other": "money", "whole_target": "money", "whole_actual": "money", "whole_attainment": "percent"}  # fmt: skip
 MISSING = {"period": "period", "n": "count", "actual": "money"}
+DOUBLED = {"period": "period", "level": "word", "measure": "word", "n": "count", "least": "number", "most": "number"}
 SPREAD = {"period": "period", "n": "count", "p25": "percent", "median": "percent", "p75": "percent", "reached": "percent",
           "reached_low": "percent", "reached_high": "percent"}  # fmt: skip
 COMPOSITE = {"score": "percent", "low": "percent", "high": "percent", "rank": "count", "rank_first": "count", "rank_last": "count",
@@ -206,11 +207,14 @@ def _names(names: pd.Series, most: int = 12) -> str:
     return ", ".join(told[:most]) + (" …" if len(told) > most else "")
 
 
-def quarters(spread: pd.DataFrame, gaps: pd.DataFrame, table: pd.DataFrame) -> list[Sentence]:
-    """Say how attainment is spread over reps and which quarters lack targets."""
-    if table.empty:
-        return [("kpi.quarters_none", {})]
+def quarters(spread: pd.DataFrame, gaps: pd.DataFrame, table: pd.DataFrame, twice: pd.DataFrame) -> list[Sentence]:
+    """Say how attainment is spread over reps, which quarters lack targets, and which targets are given twice."""
     told: list[Sentence] = []
+    if len(twice):
+        labels = ", ".join(sorted(twice["period"].astype(str).unique())[:6])
+        told.append(("kpi.targets_twice", {"n": len(twice), "periods": labels}))
+    if table.empty:
+        return [*told, ("kpi.quarters_none", {})]
     if len(spread):
         row = spread.iloc[-1]
         key = "kpi.spread" if row["median"] == row["median"] else "kpi.spread_few"
