@@ -126,6 +126,8 @@ def _identify(made: Frame) -> None:
         made.columns[own] = _by_content(made)
         return
     if names == [entry.columns.get(own)]:
+        if not table.columns[own].required and made.get(own).null_count:
+            made.columns[own] = pc.coalesce(made.get(own), _by_content(made))
         return
     parts = [values.by_unique(sheet.cells[name], values.identifier) for name in names]
     natural = [entry.columns.get("name"), entry.columns.get("product")]
@@ -274,6 +276,9 @@ def _without_duplicates(built: Built, name: str) -> None:
     older, unsure = _older(rest, last=name == "products")
     drop["same_name" if name == "products" else "older_state"] = [older]
     drop["conflicting_rows"] = [unsure]
+    if len(older) and len(np.unique(day[day >= 0])) > 1:
+        told = f"{name}: of several exports the last state of each row is kept; import them by day, oldest first, to keep all"
+        built.assumptions.append(told)
     gone = np.zeros(table.num_rows, bool)
     for rule, parts in drop.items():
         mask = np.zeros(table.num_rows, bool)

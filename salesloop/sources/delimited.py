@@ -76,6 +76,8 @@ def read(
 def _labels(rows: list[list[str]], at: int) -> list[str]:
     widths = [len(row) for row in rows[at + 1 :] if any(cell.strip() for cell in row)]
     labels = [cell.strip() for cell in rows[at]]
+    while len(labels) > max(widths, default=1) and not labels[-1]:
+        labels.pop()
     wider = [width for width in widths if width > len(labels)]
     usual = max(set(wider), key=wider.count) if 2 * len(wider) > len(widths) else 0
     return labels + [""] * max(0, usual - len(labels))

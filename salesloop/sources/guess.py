@@ -21,6 +21,7 @@ HELP_TYPES = {
     "_product_id": "id",
 }  # fmt: skip
 _MOST_WORDS = 200
+_FEW = 0.05
 _ID_ENDS = ("id", "key", "编号", "编码", "number", "no", "code", "工号", "数据id")
 _COMBINE = ("name", "account", "owner", "created_at", "order_id", "product", "_product_id", "_account", "subject",
             "ordered_on", "paid_on", "date")  # fmt: skip
@@ -95,6 +96,14 @@ def dates(sheet: Sheet, entry: FileMapping, notes: Notes, elsewhere: dict[str, s
         word, why = (others.pop(), "as in the other files") if len(others) == 1 else ("", "")
     if word and any(found[label].word == "mixed" for label in open_labels):
         word = ""
+    few = [label for label in open_labels if found[label].share < _FEW and not word]
+    if few:
+        entry.dates = {**entry.dates, **dict.fromkeys(few, "none")}  # type: ignore[arg-type]
+        open_labels = [label for label in open_labels if label not in few]
+        for label in few:
+            notes.assumptions.append(
+                f"{entry.file}: a few texts of {label!r} could be day-month or month-day; they are no dates"
+            )
     entry.dates = {**entry.dates, **dict.fromkeys(open_labels, word or ASK)}  # type: ignore[arg-type]
     for label in open_labels:
         if word:
@@ -154,7 +163,7 @@ def _decimal(sheet: Sheet, entry: FileMapping, notes: Notes, label: str) -> None
         return
     texts = sheet.cells[label].dictionary
     european = pc.and_(pc.match_substring_regex(texts, values.EUROPEAN), pc.invert(values.numbers(texts).ok))
-    if pc.sum(european).as_py():
+    if (pc.sum(european).as_py() or 0) >= max(1, _FEW * len(texts)):
         entry.decimal = "?"
         n = int(pc.sum(european).as_py())
         notes.ask(entry, "decimal", f"{n} numbers of {label!r} look like 1.234,50: is the decimal sign a comma (',') or a point ('.')?")  # fmt: skip

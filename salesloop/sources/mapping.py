@@ -39,7 +39,7 @@ class FileMapping(BaseModel):
     values : dict of dict
         Canonical column → what each text in the file means (``won``); null means nothing.
     dates : dict
-        Label → ``dmy``, ``mdy`` or ``ymd``, where the layout alone does not say it.
+        Label → ``dmy``, ``mdy`` or ``ymd``, where the layout alone does not say it; ``none``: such texts are no dates.
     units : dict
         Label → powers of ten by which its numbers are larger (万元: 4).
     percent : dict
@@ -64,7 +64,7 @@ class FileMapping(BaseModel):
     key: list[str] = []
     constants: dict[str, str] = {}
     values: dict[str, dict[str, str | None]] = {}
-    dates: dict[str, Literal["dmy", "mdy", "ymd", "?"]] = {}
+    dates: dict[str, Literal["dmy", "mdy", "ymd", "none", "?"]] = {}
     units: dict[str, int] = {}
     percent: dict[str, bool] = {}
     months: dict[str, str] = {}

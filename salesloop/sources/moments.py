@@ -53,12 +53,12 @@ class Order:
     """What the different texts of a column say about day and month.
 
     `word` is ``dmy``, ``mdy``, ``ymd`` (two-digit year first), ``""`` (ambiguous), ``mixed`` or None where no
-    text has such a layout; `separator` is the sign between the parts.
+    text has such a layout; `separator` is the sign between the parts, `share` how many of the texts have the layout.
     """
 
     word: str | None
     separator: str = ""
-    year_digits: int = 4
+    share: float = 1.0
 
 
 def _tidy(texts: pa.Array) -> pa.Array:
@@ -92,17 +92,18 @@ def order_of(texts: pa.Array) -> Order:
     a, b, c = (_ints(found.field(name)) for name in "abc")
     two = int(pc.min(pc.utf8_length(found.field("c"))).as_py()) == 2
     word = _order_word(a, b, c, two)
-    return Order(word, found.field("sep")[0].as_py(), 2 if two else 4)
+    filled = max(1, len(texts) - (pc.sum(values.is_null(texts)).as_py() or 0))
+    return Order(word, found.field("sep")[0].as_py(), len(found) / filled)
 
 
 def _order_word(a: np.ndarray, b: np.ndarray, c: np.ndarray, two: bool) -> str:
     if two and b.max() <= 12 and c.max() <= 31 and len(np.unique(c)) > len(np.unique(a)) + 3 and c.max() > 12:
         return "ymd"
-    first, second = bool((a > 12).any()), bool((b > 12).any())
-    if first and second:
+    first, second = int((a > 12).sum()), int((b > 12).sum())
+    if 20 * min(first, second) > max(first, second):
         return "mixed"
     if first or second:
-        return "dmy" if first else "mdy"
+        return "dmy" if first > second else "mdy"
     return "dmy" if bool((a == b).all()) else ""
 
 
@@ -113,8 +114,8 @@ def parse(texts: pa.Array, *, order: str = "dmy", since_1904: bool = False) -> M
     ----------
     texts : StringArray
         Different texts of a column.
-    order : {"dmy", "mdy", "ymd"}
-        How ``03/04/26`` is read.
+    order : {"dmy", "mdy", "ymd", "none"}
+        How ``03/04/26`` is read; ``none``: it is no date.
     since_1904 : bool
         Whether bare serials count from 1904, as the workbook says.
 
@@ -133,8 +134,8 @@ def parse(texts: pa.Array, *, order: str = "dmy", since_1904: bool = False) -> M
     left = np.flatnonzero(~empty)
     layouts = (_YMD, _NUMERIC, _WORD_DAY_FIRST, _WORD_MONTH_FIRST, _COMPACT, _EPOCH, _SERIAL, _WORD_YEAR_FIRST)
     for layout in layouts:
-        if not len(left):
-            break
+        if not len(left) or (layout == _NUMERIC and order == "none"):
+            continue
         found = pc.extract_regex(tidy.take(pa.array(left)), layout)
         hit = pc.is_valid(found).to_numpy(zero_copy_only=False)
         if hit.any():

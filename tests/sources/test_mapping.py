@@ -251,3 +251,20 @@ def test_stage_names_that_yaml_would_change(put, unit):
         },
     )
     assert [row["status"] for row in _deals(first)] == ["won", "lost", "open", "lost", "open"]
+
+
+def test_a_few_odd_dates_and_numbers_are_told_and_not_asked(put, unit):
+    rows = "".join(f"D{i},N,Ann,Won,{i},2026-{i % 12 + 1:02d}-{i % 28 + 1:02d},2026-01-05\n" for i in range(90))
+    landing = load(put("deals.csv", HEAD + rows + 'X1,N,Ann,Won,"1.234,5",03/04/2026,2026-01-05\n'), unit)
+    row = _deals(landing)[-1]
+    assert (row["amount"], row["closed_on"]) == (None, None)
+    assert {reject["rule"] for reject in landing.rejects.to_pylist()} >= {"not_a_number", "not_a_date"}
+    assert any("could be day-month or month-day" in text for text in landing.assumptions)
+
+
+def test_one_impossible_day_does_not_unsettle_a_column(put, unit):
+    rows = "".join(f"D{i},N,Ann,Won,{i},{i % 28 + 1:02d}/{i % 12 + 1:02d}/2026,2026-01-05\n" for i in range(200))
+    landing = load(put("deals.csv", HEAD + rows + "X1,N,Ann,Won,5,03/28/2026,2026-01-05\n"), unit)
+    assert _deals(landing)[0]["closed_on"] == dt.date(2026, 1, 1)
+    assert _deals(landing)[1]["closed_on"] == dt.date(2026, 2, 2)
+    assert _deals(landing)[-1]["closed_on"] is None
