@@ -142,9 +142,13 @@ def linked(said: pd.DataFrame, deals: pd.DataFrame, accounts: pd.DataFrame) -> p
     by_name = accounts.dropna(subset=["name"]).drop_duplicates("name", keep=False).set_index("name")["account_id"]
     ids = set(accounts["account_id"]) | set(deals["account_id"].dropna())
     made["account_id"] = made["account"].where(made["account"].isin(ids), made["account"].map(by_name))
-    made["account_id"] = made["account_id"].fillna(made["opportunity"].map(of_deal["account_id"])).astype(object)
+    made["account_id"] = _or_none(made["account_id"].fillna(made["opportunity"].map(of_deal["account_id"])))
     of_account = deals.dropna(subset=["account_id"]).drop_duplicates("account_id", keep="last").set_index("account_id")
     for column in ("region", "team", "segment", "product"):
         direct = made["opportunity"].map(of_deal[column])
-        made[column] = direct.fillna(made["account_id"].map(of_account[column])).astype(object)
+        made[column] = _or_none(direct.fillna(made["account_id"].map(of_account[column])))
     return made
+
+
+def _or_none(values: pd.Series) -> pd.Series:
+    return values.astype(object).where(values.notna(), None)

@@ -53,7 +53,8 @@ class Model:
     n : int
         Comments it was fitted to.
     explained : float
-        The share of the words' variation that it explains in comments it was not fitted to (each half by the other's model).
+        The share of the words' variation that it explains in comments it was not fitted to (each half by the other's model),
+        times the share of their words that it knows.
     settled : bool
         Whether it is frozen; otherwise its themes may still change.
     """
@@ -123,11 +124,17 @@ def fit(
     names = tuple(weights.get_feature_names_out())
     ids = tuple(f"{language}-{first + place}" for place in range(k))
     return Model(language, ids, names, weights.idf_, factors.components_, until, len(full),
-                 _across(matrix, k), settled)  # fmt: skip
+                 _across(matrix, k) * _known(full, set(names)), settled)  # fmt: skip
 
 
 def _same(tokens: list[str]) -> list[str]:
     return tokens
+
+
+def _known(tokens: Sequence[list[str]], vocabulary: set[str]) -> float:
+    """Return the mean share of a comment's words that a vocabulary holds; comments without words left out."""
+    parts = [sum(word in vocabulary for word in one) / len(one) for one in tokens if one]
+    return float(np.mean(parts)) if parts else float("nan")
 
 
 def _across(matrix: Any, k: int) -> float:
@@ -195,7 +202,8 @@ def apply(model: Model, tokens: Sequence[list[str]]) -> tuple[np.ndarray, np.nda
     total = shares.sum(axis=1)
     weight = np.where(total > 1e-9, shares.max(axis=1) / np.maximum(total, 1e-12), 0.0)
     place = np.where(weight >= CLEAR, shares.argmax(axis=1), -1)
-    return place, weight, _explained(matrix, shares, model.components)
+    explained = _explained(matrix, shares, model.components) * _known(tokens, set(model.vocabulary))
+    return place, weight, explained
 
 
 def _weighted(model: Model, tokens: Sequence[list[str]]) -> Any:
