@@ -39,10 +39,13 @@ def read(targets: pd.DataFrame, *, ground: Ground) -> tuple[pd.DataFrame, pd.Dat
     """
     issues: list[dict] = []
     rows = [_clean(row, place, ground, issues) for place, row in enumerate(targets.to_dict("records"))]
-    frame = pd.DataFrame(rows)
-    if frame.empty:
+    if not rows:
         return pd.DataFrame(columns=list(COLUMNS)), pd.DataFrame(columns=list(ISSUES))
-    plan = pd.DataFrame([_in_force(group, ground, issues) for _, group in frame.groupby("id", sort=False)])
+    by_id: dict[str, list[dict]] = {}
+    for row in rows:
+        by_id.setdefault(row["id"], []).append(row)
+    until = pd.Timestamp(periods.known_until(ground.period, ground.close_lag, ground.country))
+    plan = pd.DataFrame([_in_force(versions, until, issues) for versions in by_id.values()])
     plan = plan[plan["versions"] > 0]
     plan = _with_sums(plan, ground)
     made = pd.DataFrame([resolve(row, ground, issues) for row in plan.to_dict("records")], columns=list(COLUMNS))
@@ -100,22 +103,25 @@ def _note(row: dict, issue: str, done: str, issues: list[dict]) -> None:
     issues.append({"id": row["id"], "issue": issue, "done": done, "amount": told})
 
 
-def _in_force(versions: pd.DataFrame, ground: Ground, issues: list[dict]) -> dict[str, Any]:
-    """Return the version in force at `as_of`, with the one in force when the period began."""
-    dated = versions.assign(since=pd.to_datetime(versions["valid_from"]).fillna(pd.Timestamp("1900-01-01")))
-    known = dated[dated["since"] <= pd.Timestamp(periods.known_until(ground.period, ground.close_lag, ground.country))]
-    if known.empty:
-        _note(dated.iloc[0].to_dict(), "not_yet_valid", "left_out", issues)
-        return {**dated.iloc[0].to_dict(), "versions": 0}
-    twice = known[known.duplicated("since", keep=False)]
-    if twice["amount"].nunique() > 1 or len(twice):
-        _note(twice.iloc[-1].to_dict(), "doubled", "last_row", issues)
-    known = known.sort_values(["since", "place"], kind="stable").drop_duplicates("since", keep="last")
-    now = known.iloc[-1].to_dict()
-    begin = periods.start(now["months"][0]) if now["months"] else ground.as_of
-    early = known[known["since"] <= pd.Timestamp(begin)]
-    opening = (early.iloc[-1] if len(early) else known.iloc[0])["amount"]
-    return {**now, "opening": opening, "versions": len(known), "stated": now["amount"], "derived": False}
+def _in_force(versions: list[dict], until: pd.Timestamp, issues: list[dict]) -> dict[str, Any]:
+    """Return the version in force at what is known, with the one in force when the period began."""
+    first = pd.Timestamp("1900-01-01")
+    known: dict[pd.Timestamp, dict] = {}
+    for row in versions:
+        since = first if pd.isna(row.get("valid_from")) else pd.Timestamp(row["valid_from"])
+        if since in known:
+            _note(row, "doubled", "last_row", issues)
+        if since <= until:
+            known[since] = row
+    if not known:
+        _note(versions[0], "not_yet_valid", "left_out", issues)
+        return {**versions[0], "versions": 0}
+    dates = sorted(known)
+    now = known[dates[-1]]
+    begin = pd.Timestamp(periods.start(now["months"][0])) if now["months"] else dates[0]
+    early = [date for date in dates if date <= begin]
+    opening = known[early[-1] if early else dates[0]]["amount"]
+    return {**now, "opening": opening, "versions": len(dates), "stated": now["amount"], "derived": False}
 
 
 def _with_sums(plan: pd.DataFrame, ground: Ground) -> pd.DataFrame:

@@ -101,21 +101,63 @@ def simulate(
     Draws
         Empty of money where the model is of kind ``none``.
     """
+    ready = prepare(model, deals, events, as_of=as_of, horizon=horizon, country=country, stages=stages)
+    return draw(ready, n=n, seed=seed, change=change)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What every run from one state shares: made once, drawn from many times.
+
+    Attributes
+    ----------
+    live, size
+        The open deals as the model sees them, and their amounts.
+    fresh, again
+        New business and renewals to come.
+    keep : ndarray
+        Which owners still create deals.
+    """
+
+    model: Model
+    as_of: dt.date
+    months: pd.PeriodIndex
+    owners: list[str]
+    live: pd.DataFrame
+    size: np.ndarray
+    fresh: coming.Arrivals
+    again: coming.Arrivals
+    keep: np.ndarray
+
+
+def prepare(
+    model: Model, deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, horizon: int = 12, country: str = "CN",
+    stages: pd.DataFrame | None = None,
+) -> Prepared:  # fmt: skip
+    """Return what every run from one state shares; parameters as for `simulate`."""
     months = pd.period_range(first_month(as_of), periods=horizon, freq="M")
-    owners = _owners(deals)
-    amount = np.zeros((len(PARTS), len(owners), horizon, n), dtype=np.float32)
-    seeds = np.random.SeedSequence(seed).spawn(len(PARTS))
-    told = _open_table(deals[:0], months)
-    if model.kind != "none":
-        told = _existing(
-            model, deals, events, amount[0], owners, as_of, months, np.random.default_rng(seeds[0]), change, stages
+    owners, none = _owners(deals), coming.Arrivals(np.zeros(horizon), np.zeros(horizon), deals[:0])
+    if model.kind == "none":
+        return Prepared(
+            model, as_of, months, owners, deals[:0], np.zeros(0), none, none, np.ones(len(owners), dtype=bool)
         )
-        renewing = (deals["type"] == "renewal").to_numpy()
-        fresh = coming.new_business(deals[~renewing], as_of=as_of, months=months, country=country)
-        again = coming.renewals(deals, as_of=as_of, months=months)
-        keep = _active(deals, owners, as_of)
-        _created(model, fresh, amount[1], owners, keep, as_of, np.random.default_rng(seeds[1]), change)
-        _created(model, again, amount[2], owners, keep, as_of, np.random.default_rng(seeds[2]), change)
+    live = open_deals(deals, events, model, as_of=as_of, stages=stages)
+    fresh = coming.new_business(deals[deals["type"] != "renewal"], as_of=as_of, months=months, country=country)
+    again = coming.renewals(deals, as_of=as_of, months=months)
+    size = expected_amount(deals, live)
+    return Prepared(model, as_of, months, owners, live, size, fresh, again, _active(deals, owners, as_of))
+
+
+def draw(ready: Prepared, *, n: int = 5000, seed: int = 1, change: Changes = None) -> Draws:
+    """Draw from a prepared state; parameters and result as for `simulate`."""
+    model, months, owners = ready.model, ready.months, ready.owners
+    amount = np.zeros((len(PARTS), len(owners), len(months), n), dtype=np.float32)
+    rngs = [np.random.default_rng(one) for one in np.random.SeedSequence(seed).spawn(len(PARTS))]
+    told = _open_table(ready.live[:0], months)
+    if model.kind != "none":
+        told = _existing(ready, amount[0], rngs[0], change)
+        _created(model, ready.fresh, amount[1], owners, ready.keep, ready.as_of, rngs[1], change)
+        _created(model, ready.again, amount[2], owners, ready.keep, ready.as_of, rngs[2], change)
     return Draws(owners, months, amount, told, model.kind, model.n_closed)
 
 
@@ -141,15 +183,14 @@ def open_deals(deals: pd.DataFrame, events: pd.DataFrame, model: Model, *, as_of
     return live.assign(state=state, age=(last_step(as_of) + 1 - since).fillna(PER_MONTH).clip(lower=1))
 
 
-def _existing(model, deals, events, amount, owners, as_of, months, rng, change, stages) -> pd.DataFrame:
-    live = open_deals(deals, events, model, as_of=as_of, stages=stages)
+def _existing(ready: Prepared, amount: np.ndarray, rng, change: Changes) -> pd.DataFrame:
+    model, live, months, size = ready.model, ready.live, ready.months, ready.size
     if live.empty:
         return _open_table(live, months)
     mass = standing(model, live["state"], live["age"].to_numpy())
-    won, gone = chances(model, live, mass, first_step=last_step(as_of) + 1, months=len(months), change=change)
-    size = expected_amount(deals, live)
+    won, gone = chances(model, live, mass, first_step=last_step(ready.as_of) + 1, months=len(months), change=change)
     sized = size * factor(change, "size", live)
-    place = pd.Categorical(live["owner_id"].fillna(NOBODY).astype(str), owners).codes
+    place = pd.Categorical(live["owner_id"].fillna(NOBODY).astype(str), ready.owners).codes
     luck = _common_luck(model, amount.shape[-1], rng)
     for start in range(0, len(live), _BLOCK):
         rows = slice(start, start + _BLOCK)

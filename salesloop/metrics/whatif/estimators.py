@@ -242,7 +242,7 @@ def elasticity(
     DataFrame
         ``item, estimate, se, low, high, p_value, minimum_detectable, n``; one row, or one an item.
     """
-    import statsmodels.api as sm
+    from statsmodels.regression.linear_model import OLS
 
     told = frame[(frame[quantity] > 0) & (frame[price] > 0)]
     y, p = np.log(told[quantity].to_numpy(float)), np.log(told[price].to_numpy(float))
@@ -254,7 +254,7 @@ def elasticity(
     )
     rest = [pd.get_dummies(told[name].astype(str), drop_first=True).to_numpy(float) for name in effects]
     design = np.hstack([own * p[:, None], own, *rest])
-    fit = sm.OLS(y, design).fit(cov_type="HC1")
+    fit = OLS(y, design).fit(cov_type="HC1")
     rows = [
         {"item": name, **effect(fit.params[i], fit.bse[i], int(own[:, i].sum())).row()} for i, name in enumerate(items)
     ]
@@ -289,9 +289,9 @@ def against_controls(frame: pd.DataFrame, *, outcome: str, controls: Sequence[st
 
 def autoregressed(y: np.ndarray, design: np.ndarray):
     """Return a regression with AR(1) errors and its autocorrelation, kept within -0.5 and 0.9."""
-    import statsmodels.api as sm
+    from statsmodels.regression.linear_model import GLSAR
 
-    model = sm.GLSAR(y, design, rho=1)
+    model = GLSAR(y, design, rho=1)
     fit = model.iterative_fit(maxiter=20)
     rho = float(np.clip(np.ravel(model.rho)[0], -0.5, 0.9)) if np.isfinite(np.ravel(model.rho)[0]) else 0.0
     return fit, rho

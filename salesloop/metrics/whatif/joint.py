@@ -97,7 +97,8 @@ def fit(rows: pd.DataFrame, trials: list[Trial], *, factors: list[str], group: s
     family : {"binomial", "poisson", "gaussian"}
         The outcome's kind.
     """
-    import statsmodels.api as sm
+    from statsmodels.genmod import families
+    from statsmodels.genmod.generalized_linear_model import GLM
 
     rows = informative(rows, factors) if family == "binomial" else rows
     made, names = design(rows, trials, factors)
@@ -106,12 +107,12 @@ def fit(rows: pd.DataFrame, trials: list[Trial], *, factors: list[str], group: s
     if not usable:
         return {}
     made = made.loc[:, _independent(made, usable)]
-    kinds = {"binomial": sm.families.Binomial(), "poisson": sm.families.Poisson(), "gaussian": sm.families.Gaussian()}
+    kinds = {"binomial": families.Binomial(), "poisson": families.Poisson(), "gaussian": families.Gaussian()}
     cells, hits, total, offset = _cells(made, rows, family)
     if family == "binomial":
-        model = sm.GLM(np.column_stack([hits, total - hits]), cells, family=kinds[family])
+        model = GLM(np.column_stack([hits, total - hits]), cells, family=kinds[family])
     else:
-        model = sm.GLM(hits, cells, family=kinds[family], offset=offset)
+        model = GLM(hits, cells, family=kinds[family], offset=offset)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # separation in a nuisance level: checked by the size of what is read off
         told = model.fit(maxiter=100)

@@ -24,7 +24,7 @@ Z80, Z50 = 1.2815515655446004, 0.6744897501960817
 LEAST_BLOCKS, LEAST_N = 2, 20
 LEAST_ROOM = 0.005
 SEGMENTS = ("lead_source", "sales_channel")
-_MOST_VALUES = 6
+_MOST_VALUES = 4
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,13 @@ class Simulation:
 
     def draw(self, change: Changes) -> np.ndarray:
         """Return months x draws as the pipeline draws them with a change."""
-        return pipeline.simulate(
-            self.model, self.deals, self.events, as_of=self.as_of, horizon=len(self.months), n=self.raw.shape[1],
-            seed=forecast.SEED, change=change, country=self.country, stages=self.stages,
-        ).total()  # fmt: skip
+        return pipeline.draw(self.ready_state, n=self.raw.shape[1], seed=forecast.SEED, change=change).total()
+
+    @cached_property
+    def ready_state(self) -> pipeline.Prepared:
+        """What every run shares."""
+        facts = {"as_of": self.as_of, "horizon": len(self.months), "country": self.country, "stages": self.stages}
+        return pipeline.prepare(self.model, self.deals, self.events, **facts)
 
     def _published(self, drawn: np.ndarray) -> np.ndarray:
         """Carry the factor between the raw and the published baseline over, draw by draw."""
