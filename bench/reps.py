@@ -118,8 +118,8 @@ def main(n: int = 20) -> int:
     """Measure, print and write the figures; return 1 where a reach is missed."""
     began = time.perf_counter()
     slope = slope_of((901, 902))
-    equal = [seen(1000 + i, skill=0.0, mix=MIX if i % 2 else 0.0, slope=slope) for i in range(n)]
-    uneven = [seen(2000 + i, skill=SKILL, mix=MIX, slope=slope) for i in range(n)]
+    equal = [seen(3000 + i, skill=0.0, mix=MIX if i % 2 else 0.0, slope=slope) for i in range(n)]
+    uneven = [seen(4000 + i, skill=SKILL, mix=MIX, slope=slope) for i in range(n)]
     alone = 1 - singled_out(equal) / n
     adjusted, n_pairs = pairs_right(uneven, "index")
     raw, _ = pairs_right(uneven, "raw")

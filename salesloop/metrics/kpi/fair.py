@@ -17,12 +17,13 @@ MIX = ("lead_source", "sales_channel", "product", "type", "segment", "region", "
 """What is known of a deal when it is handed over."""
 MONTHS, MOST_LEVELS, LEAST_SHARE, RAMP_MONTHS = 24, 12, 0.02, 6
 LEAST_DEALS, LEAST_ALL = 10, 40
-RIDGE_MIX, RIDGE_OWNER = 1.0, 4.0
+RIDGE_MIX, RIDGE_OWNER, RIDGE_TERRITORY = 1.0, 1.0, 50.0
+"""How firmly effects are held to nothing; territories, which a few reps share, are easily mistaken for those reps."""
 LOOKS = 0.05
 """The share of false findings that is allowed over all reps looked at."""
 _GRID = np.linspace(-3.0, 3.0, 121)
 _SPREADS = np.linspace(0.0, 1.2, 25)
-_PRIOR_SPREAD = 0.35
+_PRIOR_SPREAD = 0.5
 COLUMNS = ("rep", "n", "raw", "expected", "index", "low", "high", "distinct", "q_value", "verdict")
 
 
@@ -60,14 +61,14 @@ def with_ramp(deals: pd.DataFrame, started: pd.Series) -> pd.DataFrame:
     )
 
 
-def design(rows: pd.DataFrame, *, outcome: str = "won") -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return 0/1 columns for what is known of each deal at hand-over, and the features used.
+def design(rows: pd.DataFrame, *, outcome: str = "won") -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Return 0/1 columns for what is known of each deal at hand-over, their ridge weights, and the features used.
 
     A column that is filled only once a deal is decided (much more often for won than for lost, or the reverse) would
     look like foresight and is left out. Rare values share one column; the amount, where both won and lost deals bear
     one, enters as four bands.
     """
-    blocks, used = [], []
+    blocks, used, ridge = [], [], []
     told = rows.reindex(columns=[*MIX, "ramping"]).astype(object)
     amount = pd.to_numeric(rows["amount"]).where(lambda a: a > 0)
     told["amount"] = _bands(amount)
@@ -81,8 +82,9 @@ def design(rows: pd.DataFrame, *, outcome: str = "won") -> tuple[np.ndarray, tup
             continue
         blocks.append(np.column_stack([(values == level).to_numpy(dtype=float) for level in levels]))
         used.append(name)
+        ridge += [RIDGE_TERRITORY if name == "region" else RIDGE_MIX] * len(levels)
     made = np.hstack(blocks) if blocks else np.zeros((len(rows), 0))
-    return made, tuple(used)
+    return made, np.array(ridge), tuple(used)
 
 
 def _bands(amount: pd.Series) -> pd.Series:
@@ -117,12 +119,12 @@ def fit(rows: pd.DataFrame, *, outcome: str = "won") -> Fit:
     expected and actual wins agree over all.
     """
     hits = rows[outcome].to_numpy(dtype=float)
-    mix, used = design(rows, outcome=outcome)
+    mix, ridge, used = design(rows, outcome=outcome)
     codes, owners = pd.factorize(rows["rep"])
     owner = np.zeros((len(rows), len(owners)))
     owner[np.arange(len(rows)), codes] = 1.0
     whole = np.hstack([np.ones((len(rows), 1)), mix, owner])
-    penalty = np.concatenate([[0.0], np.full(mix.shape[1], RIDGE_MIX), np.full(len(owners), RIDGE_OWNER)])
+    penalty = np.concatenate([[0.0], ridge, np.full(len(owners), RIDGE_OWNER)])
     beta = ridge_logit(whole, hits, np.ones(len(rows)), penalty)
     width = 1 + mix.shape[1]
     score = whole[:, :width] @ beta[:width]

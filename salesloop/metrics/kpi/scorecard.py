@@ -91,7 +91,7 @@ def _row(measure: str, sides: list[Side], window: int, uom: str, lower_better: b
     """Return one row from a measure's value now, in the stretch before and a year ago."""
     now, before, year = sides
     least = LEAST_RATE if uom in ("share", "score") or measure == "cycle_days" else LEAST_SUM
-    change, year_change = _change(now, before), _change(now, year)
+    change, year_change = _change(now, before, uom), _change(now, year, uom)
     row = {
         "measure": measure,
         "value": now[0],
@@ -109,9 +109,18 @@ def _row(measure: str, sides: list[Side], window: int, uom: str, lower_better: b
     return row
 
 
-def _change(now: Side, before: Side) -> tuple[float, float, float]:
-    """Return the difference of two values and its interval, after Newcombe: squares of the distances to the bounds."""
+def _change(now: Side, before: Side, uom: str) -> tuple[float, float, float]:
+    """Return the difference of two values and its interval, from the distances to their bounds.
+
+    Shares and scores are subtracted (Newcombe 1998); what is above 0 by nature is compared as a ratio (Zou and Donner
+    2008), so that nothing can fall by more than there was.
+    """
     d = now[0] - before[0]
+    if uom not in ("share", "score") and min(now[0], now[2], before[0], before[2]) > 0:
+        ratio = now[0] / before[0]
+        down = math.hypot(math.log(now[0] / now[2]), math.log(before[3] / before[0]))
+        up = math.hypot(math.log(now[3] / now[0]), math.log(before[0] / before[2]))
+        return d, before[0] * (ratio * math.exp(-down) - 1), before[0] * (ratio * math.exp(up) - 1)
     low = d - math.hypot(now[0] - now[2], before[3] - before[0])
     return d, low, d + math.hypot(now[3] - now[0], before[0] - before[2])
 
