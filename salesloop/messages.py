@@ -78,6 +78,10 @@ class Text:
             raise StageError(f"message {message}", found=f"not in the {self.lang} catalogue")
         return _Formatter(self).vformat(found, (), values)
 
+    def prose(self, message: str) -> str:
+        """Return a message as it stands, braces and all."""
+        return catalogue(self.lang)[message]
+
     def has(self, message: str) -> bool:
         """Return whether a message exists in this language."""
         return message in catalogue(self.lang)

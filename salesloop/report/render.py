@@ -130,7 +130,7 @@ def _prose(cell: nbformat.NotebookNode, stage: str, text: Text) -> tuple[str, st
     message = f"{stage}.prose.{cell.get('id', '')}"
     if text.lang == "en":
         return cell.source, ""
-    return (text.t(message), "") if text.has(message) else (cell.source, "en")
+    return (text.prose(message), "") if text.has(message) else (cell.source, "en")
 
 
 def _heading(prose: str) -> tuple[str, str]:
