@@ -62,7 +62,8 @@ def keep_code(root: Path) -> None:
     shutil.rmtree(root / "code", ignore_errors=True)
     shutil.copytree(PROJECT / "salesloop", root / "code" / "salesloop")
     shutil.copy(PROJECT / "requirements.lock", root / "code")
-    shutil.copytree(PROJECT / "notebooks", root / "notebooks", dirs_exist_ok=True)
+    if not (root / "notebooks").exists():
+        shutil.copytree(PROJECT / "notebooks", root / "notebooks")
 
 
 def _quiet(command: list[str], env: dict[str, str], cwd: Path) -> None:

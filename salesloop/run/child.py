@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from salesloop.run import files
+from salesloop.run import environment, files
 from salesloop.run.reason import why
 
 Tell = Callable[[str], object]
@@ -64,9 +64,11 @@ def run_stage(task: Task, tell: Tell) -> Done:
     """Run a stage's notebook and draw its pages; what goes wrong is told, never raised."""
     begun, done = time.perf_counter(), Done()
     try:
+        given = dict(os.environ)
         os.chdir(Path(task.notebook).parent)  # as JupyterLab does
         sys.path.insert(0, "")
         _execute(task, tell)
+        environment.become(given)
         tell("")
         _check(task)
         draw(task)
@@ -173,9 +175,14 @@ def _check_results(folder: Path, task: Task) -> None:
 
 
 def draw(task: Task) -> None:
-    """Draw the stage's page in each language; the brief's is the report's first page."""
+    """Draw the stage's page in each language, whatever its cells did to the look of charts; the brief's is the first."""
+    import matplotlib
+
+    from salesloop import style
     from salesloop.report import render_stage
 
+    matplotlib.rcdefaults()
+    style.look.cache_clear()
     if task.stage == BRIEF:
         draw_brief(task)
         return

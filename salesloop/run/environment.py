@@ -45,13 +45,13 @@ def during(wanted: Mapping[str, str]) -> Iterator[None]:
     with _changing:
         before = dict(os.environ)
         try:
-            _become(wanted)
+            become(wanted)
             yield
         finally:
-            _become(before)
+            become(before)
 
 
-def _become(wanted: Mapping[str, str]) -> None:
+def become(wanted: Mapping[str, str]) -> None:
     """Change what differs only, so that other threads read at no moment an environment without its root."""
     for name in os.environ.keys() - wanted.keys():
         del os.environ[name]

@@ -90,6 +90,8 @@ def report(
     with alone(unit, month):
         place = publish.Place.of(unit, month, day)
         place.heal()
+        if not (place.target / publish.MANIFEST).is_file():
+            warm_up()  # there is something to run: warm while the tables are frozen
         run = Run(config, month, day, tuple(languages or config.languages), place, snapshot(unit, month, day))
         return run.carry_out(workers=workers, out=out, timeout=timeout, executor=executor)
 

@@ -136,6 +136,16 @@ def test_the_period_stays_text_and_the_defaults_never_win(unit):
     assert (content["unit"], content["period"], content["as_of"]) == ("acme", "2026-10", "2026-10-31")
 
 
+def test_what_a_cell_does_to_its_process_touches_no_page(unit):
+    unit.notebook("10_one", value(1))
+    page = unit.run().folder / "10_one.en.html"
+    before = page.read_text()
+    unit.notebook("10_one", value(1), "import os\nos.environ.clear(); os.chdir('/')",
+                  "import matplotlib\nmatplotlib.rcParams['font.size'] = 40")  # fmt: skip
+    assert unit.run().exit_code == 0
+    assert len(page.read_text()) > len(before)
+
+
 def test_check_in_stands_in_its_own_folder_and_survives_the_months_report(three):
     three.notebook("50_execution", value(5))
     three.freeze("2026-10@2026-10-14")
