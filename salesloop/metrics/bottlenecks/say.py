@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics.bottlenecks.find import ALL
+from salesloop.metrics.bottlenecks.timing import CYCLE, PATTERNS
 
 if TYPE_CHECKING:
     from salesloop.metrics.bottlenecks import Diagnosis
@@ -191,7 +192,7 @@ def timing(table: pd.DataFrame, spread: dict) -> list[Sentence]:
             best, worst = rows.loc[rows["win_rate"].idxmax()], rows.loc[rows["win_rate"].idxmin()]
             said.append((f"bottlenecks.pattern_{kind}", {"best": f"level_{best['level']}", "high": best["win_rate"],
                          "worst": f"level_{worst['level']}", "low": worst["win_rate"], "n": int(rows["n"].sum())}))  # fmt: skip
-    segments = table[~table["kind"].isin(["month_in_quarter", "cycle_days"])]
+    segments = table[~table["kind"].isin(PATTERNS)]
     flagged = int(segments["flagged"].sum())
     word = "some" if flagged else "none"
     return [*said, (f"bottlenecks.segments_{word}", {"n": flagged, "of": len(segments)})]
@@ -245,8 +246,10 @@ def ranked(top: pd.DataFrame) -> pd.DataFrame:
 
 
 def patterns(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the timing figure's table: the levels of the timing patterns."""
-    return table[table["kind"].isin(["month_in_quarter", "cycle_days"])].reset_index(drop=True)
+    """Return the timing figure's table: the levels of the timing patterns, in their natural order."""
+    order = {name: place for place, name in enumerate(["m_1", "m_2", "m_3", *[name for *_, name in CYCLE]])}
+    found = table[table["kind"].isin(PATTERNS)]
+    return found.sort_values("level", key=lambda level: level.map(order), kind="stable").reset_index(drop=True)
 
 
 def of_kind(table: pd.DataFrame, kind: str) -> pd.DataFrame:
