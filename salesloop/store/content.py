@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -14,19 +15,15 @@ from salesloop.store import adjust, log, money, rules, stages, tieout
 from salesloop.store.base import columns, filled, one, quoted, versions
 from salesloop.store.state import View, deals, events, table_state
 
-ALWAYS = ("opportunities", "adjustments", "opportunity_versions")
 _NEEDED = ("reps", "memberships", "stage_events")
-_OTHERS = [name for name in TABLES if name not in ("opportunities", "stages")]
 _FACTS = ["opportunity_id", "status", "closed_on", "amount", "currency"]
 _SEEN = ["opportunity_id", "owner_id", "pipeline", "status", "stage", "amount", "currency", "probability", "expected_close",
          "closed_on", "forecast_category"]  # fmt: skip
 _KEPT = "(SELECT * FROM {} WHERE fate = 'kept' AND rate IS NOT NULL)"
 
 
-def build(
-    connection: duckdb.DuckDBPyConnection, config: UnitConfig, view: View, before: View
-) -> tuple[dict[str, Any], dict[str, pa.Table]]:
-    """Return the notes and the tables of a snapshot, each sorted by key.
+def prepare(connection: duckdb.DuckDBPyConnection, config: UnitConfig, view: View, before: View) -> list[str]:
+    """Make the frozen state of every table as temporary tables; return the tables that were derived from other data.
 
     Parameters
     ----------
@@ -38,22 +35,31 @@ def build(
         What the period may see, and what the period before could.
     """
     _deals(connection, config, view, before)
-    have = {*_NEEDED, *filled(connection)}
-    others = [name for name in _OTHERS if name in have]
-    for name in others:
+    for name in _others(connection):
         connection.execute(f"CREATE OR REPLACE TEMP TABLE f_{name} AS {_rows(name, config, view)}")
     derived = {"stage_events": stages.events(connection, view), "stages": stages.make(connection, view)}
-    tables = {name: _table(connection, f"SELECT * FROM f_{name}", columns(name)) for name in others}
+    return [name for name, done in derived.items() if done]
+
+
+def tables(connection: duckdb.DuckDBPyConnection, view: View) -> Iterator[tuple[str, pa.Table]]:
+    """Yield the tables of a prepared snapshot by name, each sorted by key; empty ones but the first three are left out."""
     own = [*columns("opportunities"), "amount_home", "hindsight"]
-    tables["opportunities"] = _table(connection, "SELECT * FROM deals_kept", own)
-    tables["stages"] = _table(connection, "SELECT * FROM stages_now", columns("stages"))
-    tables["adjustments"] = _table(
-        connection, "SELECT * REPLACE (row_key || period || kind AS row_key) FROM adjustments",
-        ["opportunity_id", "period", "kind", "amount", "known_on"],
-    )  # fmt: skip
-    tables["opportunity_versions"] = _versions(connection, view)
-    notes = _notes(connection, config, view, [name for name, done in derived.items() if done])
-    return notes, {name: found for name, found in tables.items() if found.num_rows or name in ALWAYS}
+    late = ["opportunity_id", "period", "kind", "amount", "known_on"]
+    yield "opportunities", _table(connection, "SELECT * FROM deals_kept", own)
+    yield (
+        "adjustments",
+        _table(connection, "SELECT * REPLACE (row_key || period || kind AS row_key) FROM adjustments", late),
+    )
+    yield "opportunity_versions", _versions(connection, view)
+    for name, source in (("stages", "stages_now"), *((name, f"f_{name}") for name in _others(connection))):
+        found = _table(connection, f"SELECT * FROM {source}", columns(name))
+        if found.num_rows:
+            yield name, found
+
+
+def _others(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    have = {*_NEEDED, *filled(connection)}
+    return [name for name in TABLES if name in have and name not in ("opportunities", "stages")]
 
 
 def _deals(connection: duckdb.DuckDBPyConnection, config: UnitConfig, view: View, before: View) -> None:
@@ -98,7 +104,7 @@ def _versions(connection: duckdb.DuckDBPyConnection, view: View) -> pa.Table:
     return found.to_arrow_table().combine_chunks().replace_schema_metadata(None)
 
 
-def _notes(connection: duckdb.DuckDBPyConnection, config: UnitConfig, view: View, derived: list[str]) -> dict[str, Any]:
+def notes(connection: duckdb.DuckDBPyConnection, config: UnitConfig, view: View, derived: list[str]) -> dict[str, Any]:
     """Return what the snapshot says of itself: tie-out, what was set aside, broken rules, the imports used."""
     told = log.told(connection, log.used(connection, view))
     unrated = _without_rate(connection)

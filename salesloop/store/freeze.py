@@ -111,19 +111,26 @@ class _Freeze:
         """Return the folder that stands, where it may not or need not change; else write it."""
         inputs = self._inputs()
         same = self.record is not None and self.record["inputs"] == inputs
-        if (self.folder / "meta.json").is_file() and (self.closed or same):
+        if (self.closed or same) and self._stands():
             return self.folder
         number = self.record["edition"] if self.record else 0
         number += not (self.closed or same)
         before = self._view(self.month - 1, None)
         before = dataclasses.replace(before, until=min(before.until, self.view.until))
-        notes, tables = content.build(self.sql, self.config, self.view, before)
+        derived = content.prepare(self.sql, self.config, self.view, before)
+        meta = {**self._head(number), **content.notes(self.sql, self.config, self.view, derived)}
+        draft = self._write(meta)
         if not self.closed:
-            log.keep_edition(
-                self.sql, str(self.month), str(self.day or ""), number, self.view.last_import, self.open, inputs
-            )
-        _publish(self._write(tables, {**self._head(number), **notes}), self.folder)
+            key = str(self.month), str(self.day or "")
+            log.keep_edition(self.sql, *key, number, self.view.last_import, self.open, inputs)
+        _publish(draft, self.folder)
         return self.folder
+
+    def _stands(self) -> bool:
+        """Return whether the folder holds the recorded edition; after a crash it may hold the one before, or be gone."""
+        file = self.folder / "meta.json"
+        told = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        return self.record is not None and told.get("edition") == self.record["edition"]
 
     def _inputs(self) -> str:
         """Return a hash of all that the frozen bytes depend on while the books are open."""
@@ -141,14 +148,16 @@ class _Freeze:
             "books_open_until": str(view.until) if self.open else None,
         }  # fmt: skip
 
-    def _write(self, tables: dict[str, pa.Table], meta: dict[str, Any]) -> Path:
+    def _write(self, meta: dict[str, Any]) -> Path:
         """Write everything into a folder beside the target, whose leftovers of a crash are cleared first."""
         for left in self.folder.parent.glob(f".{self.folder.name}.*"):
             shutil.rmtree(left, ignore_errors=True)
         draft = self.folder.with_name(f".{self.folder.name}.{os.getpid()}")
         try:
             draft.mkdir(parents=True)
-            told = {name: _write(table, draft / f"{name}.parquet") for name, table in sorted(tables.items())}
+            told = {
+                name: _write(table, draft / f"{name}.parquet") for name, table in content.tables(self.sql, self.view)
+            }
             text = json.dumps({**meta, "tables": told}, ensure_ascii=False, sort_keys=True, indent=1, default=str)
             (draft / "meta.json").write_text(text + "\n", encoding="utf-8")
         except OSError as error:

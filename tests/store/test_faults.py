@@ -1,5 +1,6 @@
 """What a crash, a second writer and hostile text do to the store: nothing."""
 
+import json
 import os
 import random
 import signal
@@ -144,3 +145,16 @@ def test_a_damaged_store_is_told(acme):
     paths.store(acme).write_bytes(b"this is no database" * 1000)
     with pytest.raises(StageError, match="store of unit 'acme'"):
         store.latest(acme)
+
+
+def test_a_crash_between_record_and_rename_is_healed(acme, monkeypatch):
+    store.land(acme, landing(as_of="2026-11-02", opportunities=[deal("a", amount="1.00")]))
+    folder = store.freeze(acme, "2026-10")
+    store.land(acme, landing(as_of="2026-11-30", opportunities=[deal("b", created="2026-10-02 02:00")]))
+    with monkeypatch.context() as broken:
+        broken.setattr(sys.modules["salesloop.store.freeze"], "_publish", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            store.freeze(acme, "2026-10")
+    told = json.loads((store.freeze(acme, "2026-10") / "meta.json").read_text())
+    assert (told["edition"], told["books_open"], told["tables"]["opportunities"]["rows"]) == (2, False, 2)
+    assert [file.name for file in folder.parent.iterdir()] == ["2026-10"]
