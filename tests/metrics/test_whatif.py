@@ -7,7 +7,7 @@ import pytest
 from salesloop.book import Book
 from salesloop.errors import ParameterError
 from salesloop.metrics import pipeline, whatif
-from salesloop.metrics.whatif import ask, estimators, joint, levers, past, scenarios
+from salesloop.metrics.whatif import ask, estimators, joint, levers, panels, past, scenarios
 from tests.metrics.pipeline_company import company
 
 
@@ -250,3 +250,42 @@ def test_comparison_data_has_none(shared):
     assert found.low < 0 < found.high
     assert found.estimate / told["CHANGED"].iloc[start:].mean() == pytest.approx(-0.0083, abs=0.005)
     assert found.p_value == pytest.approx(0.20, abs=0.05)
+
+
+def test_synthetic_control_finds_what_was_added_and_ranks_it():
+    rng = np.random.default_rng(4)
+    paths = {f"g{i}": np.cumsum(rng.normal(0, 1, 60)) + rng.normal(0, 0.3, 60) for i in range(12)}
+    wide = pd.DataFrame(paths)
+    wide["treated"] = 0.5 * wide["g1"] + 0.5 * wide["g2"] + rng.normal(0, 0.2, 60)
+    wide.loc[40:, "treated"] += 6.0
+    told = panels.synthetic_control(wide, treated="treated", start=40)
+    assert told.estimate == pytest.approx(6.0, abs=1.0)
+    assert told.p_value == pytest.approx(1 / 13)
+
+
+def grouped(seed, lift, drift=0.0, groups=40):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame([(g, t) for g in range(groups) for t in range(12)], columns=["group", "time"])
+    frame["treated"] = (frame["group"] < groups // 2).astype(int)
+    level = rng.normal(0, 2, groups)[frame["group"]] + 0.3 * frame["time"]
+    moved = lift * (frame["time"] >= 8) + drift * np.maximum(0, 8 - frame["time"])
+    frame["y"] = level + frame["treated"] * moved + rng.normal(0, 1, len(frame))
+    return frame
+
+
+def test_difference_in_differences_over_many_groups_and_its_check_of_the_time_before():
+    how = {"outcome": "y", "group": "group", "time": "time", "treated": "treated", "start": 8}
+    told = panels.difference_in_differences(grouped(1, 2.0), **how)
+    assert told.effect.low < 2.0 < told.effect.high
+    assert told.effect.p_value < 0.001
+    assert told.effect.comparable
+    assert panels.difference_in_differences(grouped(2, 2.0, drift=0.8), **how).effect.comparable is False
+
+
+def test_errors_by_group_need_many_groups_and_then_widen():
+    rows = changed(5)
+    rows["team"] = rows["team"] + (np.arange(len(rows)) % 8).astype(str)
+    trial = joint.Trial("b", "team", "B1", pd.Timestamp("2025-01-01"), pd.NaT)
+    told = joint.fit(rows, [trial], factors=["quarter", "team"], group="team", family="binomial", clustered=True)["b"]
+    assert told.se > 0
+    assert told.low < 0 < told.high

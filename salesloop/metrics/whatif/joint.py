@@ -81,7 +81,9 @@ def estimable(made: pd.DataFrame, column: str) -> bool:
     return float((rest**2).sum()) > 1e-6 * float((x**2).sum())
 
 
-def fit(rows: pd.DataFrame, trials: list[Trial], *, factors: list[str], group: str, family: str) -> dict[str, Effect]:
+def fit(
+    rows: pd.DataFrame, trials: list[Trial], *, factors: list[str], group: str, family: str, clustered: bool = False
+) -> dict[str, Effect]:
     """Return the effect of each change on the log scale, all fitted together.
 
     Parameters
@@ -96,10 +98,9 @@ def fit(rows: pd.DataFrame, trials: list[Trial], *, factors: list[str], group: s
         With ``quarter`` the cells whose overdispersion widens the standard errors.
     family : {"binomial", "poisson", "gaussian"}
         The outcome's kind.
+    clustered : bool
+        Standard errors by group instead, which needs many of them (20 or more).
     """
-    from statsmodels.genmod import families
-    from statsmodels.genmod.generalized_linear_model import GLM
-
     rows = informative(rows, factors) if family == "binomial" else rows
     made, names = design(rows, trials, factors)
     usable = [name for name in names if estimable(made, name) and _varies(rows, made[name], family)]
@@ -107,20 +108,33 @@ def fit(rows: pd.DataFrame, trials: list[Trial], *, factors: list[str], group: s
     if not usable:
         return {}
     made = made.loc[:, _independent(made, usable)]
-    kinds = {"binomial": families.Binomial(), "poisson": families.Poisson(), "gaussian": families.Gaussian()}
-    cells, hits, total, offset = _cells(made, rows, family)
-    if family == "binomial":
-        model = GLM(np.column_stack([hits, total - hits]), cells, family=kinds[family])
-    else:
-        model = GLM(hits, cells, family=kinds[family], offset=offset)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # separation in a nuisance level: checked by the size of what is read off
-        told = model.fit(maxiter=100)
-    wide = np.sqrt(_overdispersion(told.predict(made, offset=_offset(rows, family)), rows, group, family))
+    told = _fitted(made, rows, family, rows[group].astype(str) if clustered else None)
+    expected = told.predict(made, offset=_offset(rows, family))
+    wide = 1.0 if clustered else np.sqrt(_overdispersion(expected, rows, group, family))
     return {
         name.removeprefix("change:"): effect(float(told.params[name]), float(told.bse[name]) * wide, int(made[name].sum()))
         for name in usable if abs(told.params[name]) < _ABSURD
     }  # fmt: skip
+
+
+def _fitted(made: pd.DataFrame, rows: pd.DataFrame, family: str, groups: pd.Series | None):
+    """Return the fitted regression, with errors by group where groups are given."""
+    from statsmodels.genmod import families
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    kind = {"binomial": families.Binomial, "poisson": families.Poisson, "gaussian": families.Gaussian}[family]()
+    columns = list(made.columns)
+    if family == "binomial":
+        cells = made.assign(_g="" if groups is None else groups, _hit=rows["hit"].to_numpy(float), _n=1.0)
+        cells = cells.groupby([*columns, "_g"], sort=True, as_index=False).sum()
+        model = GLM(np.column_stack([cells["_hit"], cells["_n"] - cells["_hit"]]), cells[columns], family=kind)
+        groups = None if groups is None else cells["_g"]
+    else:
+        model = GLM(rows["hit"].to_numpy(float), made, family=kind, offset=_offset(rows, family))
+    how = {} if groups is None else {"cov_type": "cluster", "cov_kwds": {"groups": pd.factorize(groups)[0]}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # separation in a nuisance level: checked by the size of what is read off
+        return model.fit(maxiter=100, **how)
 
 
 def informative(rows: pd.DataFrame, factors: list[str]) -> pd.DataFrame:
@@ -144,18 +158,6 @@ def _independent(made: pd.DataFrame, keep: list[str]) -> list[str]:
     _, r = np.linalg.qr(x)
     diagonal = np.abs(np.diag(r))
     return [name for name, size in zip(order, diagonal, strict=True) if size > 1e-8 * max(diagonal.max(), 1.0)]
-
-
-def _cells(made: pd.DataFrame, rows: pd.DataFrame, family: str):
-    """Add up rows that are alike to the model, which makes it small."""
-    if family != "binomial":
-        return made, rows["hit"].to_numpy(float), None, _offset(rows, family)
-    told = (
-        made.assign(_hit=rows["hit"].to_numpy(float), _n=1.0)
-        .groupby(list(made.columns), sort=True, as_index=False)
-        .sum()
-    )
-    return told[list(made.columns)], told["_hit"].to_numpy(), told["_n"].to_numpy(), None
 
 
 def _offset(rows: pd.DataFrame, family: str) -> np.ndarray | None:

@@ -12,7 +12,7 @@ import pandas as pd
 from salesloop.metrics.pipeline import stays
 from salesloop.metrics.pipeline.model import open_moves
 from salesloop.metrics.pipeline.steps import PER_MONTH
-from salesloop.metrics.whatif import joint
+from salesloop.metrics.whatif import joint, panels
 from salesloop.metrics.whatif.estimators import Effect, autoregressed, effect
 from salesloop.metrics.whatif.joint import Trial
 
@@ -26,7 +26,7 @@ MEASURE = {
 }  # fmt: skip
 COMPANY = ("", "company", "all", "scope", "none", "nan")
 LEAST_MONTHS, LEAST_AFTER = 12, 3
-MANY_GROUPS = 20
+MANY_GROUPS, LEAST_CONTROLS = 20, 8
 PLACEBO_MONTHS = 6
 ALPHA = 0.05
 
@@ -116,9 +116,11 @@ def effects(interventions: pd.DataFrame, past: Past) -> pd.DataFrame:
             found, before = _interrupted(row, measure, past), float("nan")
             made.append(_row(row, measure, found, before, past))
         else:
-            found = fits[measure].get(row["id"])
+            synthetic = design_of(row, past) == "synthetic"
+            found = _synthetic(row, past) if synthetic else fits[measure].get(row["id"])
             made.append(_row(row, measure, found, _placebo(row, measure, trials, past), past))
-    return pd.DataFrame(made, columns=list(COLUMNS))
+    table = pd.DataFrame(made, columns=list(COLUMNS))
+    return table.assign(why=table["why"].astype(object).where(table["why"].astype(bool), None))
 
 
 def _plain(row: dict) -> dict[str, Any]:
@@ -163,20 +165,26 @@ def _fit(measure: str, trials: list[Trial], past: Past) -> dict[str, Effect]:
         return {}
     kinds = list(dict.fromkeys(trial.kind for trial in trials))
     extra = [name for name in ("type", "product") if name not in kinds and past.deals[name].nunique() > 1]
-    if measure == "win_chance":
-        return joint.fit(
-            past.exits, trials, factors=["stage", "quarter", *kinds, *extra], group=kinds[0], family="binomial"
-        )
-    if measure == "pace":
-        return joint.fit(
-            past.steps, trials, factors=["stage", "quarter", *kinds, *extra], group=kinds[0], family="binomial"
-        )
+    how = {"group": kinds[0], "clustered": past.deals[kinds[0]].nunique() >= MANY_GROUPS}
+    if measure in ("win_chance", "pace"):
+        rows = past.exits if measure == "win_chance" else past.steps
+        return joint.fit(rows, trials, factors=["stage", "quarter", *kinds, *extra], family="binomial", **how)
     if measure == "deal_size":
-        return joint.fit(past.won, trials, factors=["quarter", *kinds, *extra], group=kinds[0], family="gaussian")
+        return joint.fit(past.won, trials, factors=["quarter", *kinds, *extra], family="gaussian", **how)
     counts = _counts(past, kinds)
     found = joint.fit(counts, trials, factors=["month", *kinds], group=kinds[0], family="poisson")
     drift = {trial.id: joint.lasting(counts, trial) for trial in trials if trial.id in found}
     return {key: effect(one.estimate, float(np.fmax(one.se, drift[key])), one.n) for key, one in found.items()}
+
+
+def _synthetic(row: dict, past: Past) -> Effect | None:
+    """Return one group's effect on its count of new deals, from a mix of the others that went the same way before."""
+    counts = _counts(past, [row["kind"]]).assign(value=lambda f: np.log(f["hit"] + 0.5))
+    wide = counts.pivot_table(index="month", columns=row["kind"], values="value")
+    start = int((wide.index < row["start"].to_period("M")).sum())
+    if start < LEAST_AFTER or len(wide) - start < LEAST_AFTER:
+        return None
+    return panels.synthetic_control(wide, treated=row["value"], start=start)
 
 
 def _counts(past: Past, kinds: list[str]) -> pd.DataFrame:
@@ -263,14 +271,18 @@ def _row(row: dict, measure: str, found: Effect | None, placebo: float, past: Pa
 def design_of(row: dict, past: Past) -> str:
     """Return the design that the data allow, by a stated rule.
 
-    Everyone changed: an interrupted series. Some of many groups (20 or more): difference in differences with errors by
-    group. Some of few: difference in differences on events of new deals, widened by how much group-quarters vary.
+    Everyone changed: an interrupted series. One of several groups and a count (new deals), with 8 other groups or more:
+    synthetic control with permutation. Some of many groups (20 or more): difference in differences with errors by group.
+    Some of few: difference in differences on events of new deals, widened by how much group-quarters vary.
     """
     if row["why"]:
         return "none"
     if row["everyone"]:
         return "interrupted"
-    return "did_many" if past.deals[row["kind"]].nunique() >= MANY_GROUPS else "did_few"
+    groups = past.deals[row["kind"]].nunique()
+    if MEASURE.get(row["lever"]) == "new_deals" and groups > LEAST_CONTROLS:
+        return "synthetic"
+    return "did_many" if groups >= MANY_GROUPS else "did_few"
 
 
 def _relative(measure: str, row: dict, past: Past):
