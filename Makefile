@@ -55,6 +55,9 @@ check: setup ## lint, format and types
 
 bench: bench-run ## measured speed
 
+bench-run: setup # a month's run against the tools' own commands and one plain script
+	@$(VENV_PYTHON) -m bench.run
+
 bench-%: setup
 	@$(VENV_PYTHON) -m bench.$(subst -,_,$*) $(if $(DATA),--data "$(DATA)")
 
