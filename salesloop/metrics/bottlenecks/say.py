@@ -17,8 +17,8 @@ Sentence = tuple[str, dict]
 FORMATS = {"segment_kind": "word", "n": "count", "conversion": "percent", "low": "percent", "high": "percent", "p50_days": "days",
            "p75_days": "days", "excess_days": "days", "money": "money", "money_low": "money", "money_high": "money", "q_value": "ratio",
            "flagged": "word", "since": "period", "direction": "word", "nature": "word", "ratio": "ratio", "n_open": "count"}  # fmt: skip
-SHOWN = ("stage", "segment_kind", "segment", "direction", "since", "n", "conversion", "low", "high", "p50_days", "excess_days",
-         "money", "money_low", "money_high", "q_value", "flagged")  # fmt: skip
+SHOWN = ("stage", "segment", "direction", "since", "money", "money_low", "money_high", "excess_days", "n", "conversion", "low", "high",
+         "p50_days", "q_value", "flagged")  # fmt: skip
 SLIPS = {"period": "period", "n": "count", "slipped": "count", "rate": "percent", "low": "percent", "high": "percent",
          "due_amount": "money", "slipped_amount": "money", "rate_value": "percent", "overdue": "count"}  # fmt: skip
 PUSHED = {

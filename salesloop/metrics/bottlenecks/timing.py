@@ -65,7 +65,13 @@ def win_rates(done: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
     names = list(whole)
     kind_q = dict(zip(names, benjamini_hochberg([whole[name] for name in names]), strict=True))
     made["flagged"] = (made["q_value"] <= Q) & (made["kind"].map(kind_q) <= Q)
-    return made
+    first = (~made["kind"].isin(PATTERNS)).astype(int)
+    return (
+        made.assign(first=first)
+        .sort_values(["first", "q_value"], kind="stable")
+        .drop(columns="first")
+        .reset_index(drop=True)
+    )
 
 
 def _chi2(wins: np.ndarray, n: np.ndarray) -> float:
