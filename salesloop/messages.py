@@ -171,7 +171,7 @@ class Text:
 
     def score(self, value: float) -> str:
         """Return a signed score such as NPS without decimals."""
-        return f"{float(value):+.0f}"
+        return f"{round(float(value)):+d}"
 
     def date(self, value: object) -> str:
         """Return a day."""

@@ -86,7 +86,7 @@ def test_response_is_known_only_where_questions_without_answers_are_in_the_data(
     row = scores.response(read(asked), NO_DEALS, OCT).set_index("what").loc["answers"]
     assert (row["n"], row["of"], row["share"]) == (3, 5, 0.6)
     unknown = scores.response(read(table(*months(3))), NO_DEALS, OCT).set_index("what").loc["answers"]
-    assert unknown["of"] == 0
+    assert math.isnan(unknown["of"])
     assert math.isnan(unknown["share"])
     assert say.response(scores.response(read(table(*months(3))), NO_DEALS, OCT))[0][0] == "feedback.response_unknown"
 
@@ -276,3 +276,17 @@ def test_inputs_are_not_changed():
     copy = frame.copy()
     read(frame)
     pd.testing.assert_frame_equal(frame, copy)
+
+
+def test_a_part_s_change_must_hold_after_correction_for_all_parts():
+    # one part of ten falls by 26 points, p = .04 alone; ten parts are looked at
+    rows = []
+    for place in range(10):
+        rows += [{"score": 10 if i < (17 if place else 12) else 8, "opportunity": f"d{place}"} for i in range(30)]
+        rows += [{"score": 10 if i < 20 else 8, "opportunity": f"d{place}", "date": "2026-07-05"} for i in range(30)]
+    of = pd.DataFrame({"opportunity_id": [f"d{i}" for i in range(10)], "account_id": None, "region": [f"R{i}" for i in range(10)],
+                       "team": None, "segment": None, "product": None})  # fmt: skip
+    told = scores.table(reading.linked(reading.read(table(*rows), as_of=END), of, NO_ACCOUNTS), OCT)
+    first = told[told["scope"] == "R0"].iloc[0]
+    assert first["change_high"] < 0
+    assert first["verdict"] == "noise"

@@ -26,26 +26,17 @@ TONE = {"language": "word", "n": "count", "n_scored": "count", "kind": "word", "
 THEMES = {"language": "word", "window": "period", "n": "count", "share": "percent", "low": "percent", "high": "percent", "change": "points",
           "q_value": "ratio", "emerging": "word", "negative_share": "percent", "money": "money"}  # fmt: skip
 THEMES_SHOWN = (
-    "label",
-    "language",
-    "window",
-    "n",
-    "share",
-    "low",
-    "high",
-    "change",
-    "q_value",
-    "emerging",
-    "negative_share",
-    "money",
-)
+    "theme", "label", "n", "share", "low", "high", "change", "q_value", "emerging", "negative_share", "money"
+)  # fmt: skip
 MONEY = {"n_accounts": "count", "bookings": "money", "n_lost": "count", "lost": "money", "renewals_due": "money", "lost_share": "percent",
          "lost_share_others": "percent", "verdict": "word"}  # fmt: skip
 MONEY_SHOWN = ("label", "n_accounts", "bookings", "lost", "renewals_due", "lost_share", "lost_share_others", "verdict")
 MEASURES = {"area": "word", "proposal": "word", "why": "word", "n": "count", "share": "percent", "negative_share": "percent",
             "money": "money", "proof": "word", "baseline": "percent"}  # fmt: skip
 MEASURES_SHOWN = ("label", "area", "proposal", "why", "n", "share", "negative_share", "money", "proof", "baseline")
-REPS = {"measure": "word", "n_people": "count", "n": "count", "value": "number", "low": "number", "high": "number"}
+REPS = {"measure": "word", "n_people": "count", "n": "count", "value": "uom", "low": "uom", "high": "uom"}
+REPS_SHOWN = ("measure", "team", "n_people", "n", "value", "low", "high", "shown")
+QUOTES_SHOWN = ("label", "date", "tone", "quote")
 QUOTES = {"tone": "word", "date": "date", "language": "word"}
 DISAGREE = {"date": "date", "scale": "word", "score": "count", "stated": "word", "tone": "word", "p": "percent"}
 WORDS = {
@@ -95,11 +86,11 @@ def response(table: pd.DataFrame) -> list[Sentence]:
     asked = rows.loc["answers"]
     told.append(
         ("feedback.response", dict(asked[["n", "of", "share"]]))
-        if asked["of"]
+        if asked["of"] > 0
         else ("feedback.response_unknown", {"n": asked["n"]})
     )
     heard = rows.loc["customers"]
-    return [*told, ("feedback.heard", dict(heard[["n", "of", "share"]]))] if heard["of"] else told
+    return [*told, ("feedback.heard", dict(heard[["n", "of", "share"]]))] if heard["of"] > 0 else told
 
 
 def reps(table: pd.DataFrame) -> Sentence:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -104,7 +105,8 @@ def table(said: pd.DataFrame, period: pd.Period) -> pd.DataFrame:
     DataFrame
         Columns `COLUMNS`: ``measure`` (nps, csat, ces), ``scope_kind`` (company, region, team, segment, product),
         ``window`` (months), ``n`` answers, ``value`` with ``low, high`` (95 %), the change against the months before of
-        the same number, its interval, and ``verdict``; ``noise`` means no change can be told.
+        the same number, its interval, and ``verdict``; ``noise`` means no change can be told. A part's change must
+        hold after correction for all parts looked at (Benjamini-Hochberg, 5 %).
     """
     rows = []
     for measure in MEASURES:
@@ -117,7 +119,19 @@ def table(said: pd.DataFrame, period: pd.Period) -> pd.DataFrame:
             parts = answers.dropna(subset=[kind]).groupby(kind, sort=True)
             own = [_row(part, measure, kind, scope, period, *window(part, period)) for scope, part in parts]
             rows += [row for row in own if row["n"] >= LEAST] if len(own) > 1 else []
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return _many_looks(pd.DataFrame(rows, columns=list(COLUMNS)))
+
+
+def _many_looks(made: pd.DataFrame) -> pd.DataFrame:
+    """Call a change of a part of the company one only where it holds after correction for all parts looked at."""
+    part = made["scope_kind"] != "company"
+    error = (made["change_high"] - made["change_low"]).astype(float) / (2 * intervals.z(0.95))
+    size = (made["change"].astype(float).abs() / error.where(error > 0)).to_numpy()
+    p = np.array([2 * (1 - NormalDist().cdf(one)) if one == one else np.nan for one in size])
+    q = np.full(len(made), np.nan)
+    q[part.to_numpy()] = intervals.benjamini_hochberg(p[part.to_numpy()])
+    made.loc[(q > 0.05) & made["verdict"].isin(["up", "down"]), "verdict"] = "noise"
+    return made
 
 
 def _row(
@@ -181,9 +195,12 @@ def response(said: pd.DataFrame, deals: pd.DataFrame, period: pd.Period) -> pd.D
     won = deals[(deals["status"] == "won") & _closed_within(deals, period)]
     buyers = set(won["account_id"].dropna())
     heard = len(buyers & set(year["account_id"].dropna()))
-    rows = [("answers", answers, asked), ("customers", heard, len(buyers))]
+    rows = [("answers", answers, asked or math.nan), ("customers", heard, len(buyers))]
     return pd.DataFrame(
-        [(what, n, of, n / of if of else np.nan, *intervals.wilson(n, of)) for what, n, of in rows],
+        [
+            (what, n, of, n / of if of > 0 else np.nan, *intervals.wilson(n, of if of > 0 else 0))
+            for what, n, of in rows
+        ],
         columns=["what", "n", "of", "share", "low", "high"],
     )
 
@@ -211,7 +228,7 @@ def of_reps(said: pd.DataFrame, period: pd.Period) -> pd.DataFrame:
             continue
         groups = [(None, own), *own.dropna(subset=["team"]).groupby("team", sort=True)]
         rows += _hidden([_group(measure, team, part) for team, part in groups])
-    columns = ["measure", "team", "n_people", "n", "value", "low", "high", "shown"]
+    columns = ["measure", "uom", "team", "n_people", "n", "value", "low", "high", "shown"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -219,7 +236,7 @@ def _group(measure: str, team: object, part: pd.DataFrame) -> dict:
     named = part["rep"].nunique()
     people = int(named + part["rep"].isna().sum()) if named == 0 else int(named)
     value, low, high, n = measured(part, measure)
-    return {"measure": measure, "team": team, "n_people": people, "n": n, "value": value, "low": low, "high": high,
+    return {"measure": measure, "uom": UOM[measure], "team": team, "n_people": people, "n": n, "value": value, "low": low, "high": high,
             "shown": people >= GROUP_LEAST}  # fmt: skip
 
 
