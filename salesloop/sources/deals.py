@@ -27,6 +27,8 @@ def shape_deals(frame: Frame) -> None:
     closed = pc.fill_null(pc.is_in(status, value_set=pa.array(["won", "lost", "void"])), False)
     if not frame.has("closed_on") and pc.any(closed).as_py():
         _closing_by_stand_in(frame)
+    if frame.has("closed_on", "_lost_at"):
+        frame.columns["closed_on"] = pc.coalesce(frame.get("closed_on"), frame.get("_lost_at"))
     if frame.has("closed_on"):
         day = frame.get("closed_on")
         frame.columns["closed_on"] = pc.if_else(closed, day, pa.scalar(None, pa.date32()))
@@ -95,6 +97,7 @@ def _check_deals(frame: Frame, status: pa.Array) -> None:
         frame.flag(
             "closed_before_created", early, "a closing date before the creation", column=frame.label("closed_on")
         )
+    _check_probability(frame, status)
     lost = pc.and_(pc.equal(status, "lost"), pc.is_valid(amount))
     n = pc.sum(lost).as_py() or 0
     if (
@@ -102,3 +105,18 @@ def _check_deals(frame: Frame, status: pa.Array) -> None:
         and pc.all(pc.equal(amount.filter(pc.fill_null(lost, False)), pa.scalar(Decimal(0), amount.type))).as_py()
     ):
         frame.report.notes.append(f"the amount of all {n:,} lost deals is 0: no win rate by value")
+
+
+def _check_probability(frame: Frame, status: pa.Array) -> None:
+    """Note where the stated probability contradicts how deals ended."""
+    share = frame.get("probability")
+    wrong = pc.or_(
+        pc.and_(pc.equal(status, "won"), pc.less(share, 0.5)), pc.and_(pc.equal(status, "lost"), pc.greater(share, 0.5))
+    )
+    closed = pc.and_(pc.is_in(status, value_set=pa.array(["won", "lost"])), pc.is_valid(share))
+    n, of = (pc.sum(mask).as_py() or 0 for mask in (wrong, closed))
+    if of >= 20 and n > 0.1 * of:
+        label = frame.label("probability")
+        frame.report.notes.append(
+            f"{label!r} contradicts the outcome of {n:,} of {of:,} closed deals: do not weigh by it"
+        )

@@ -57,6 +57,8 @@ def read(
         return sheet
     labels = _labels(rows, at)
     skip = _lines_before(head, sign, at)
+    if found.note and (shown := [label for label in labels if not label.isascii()][:3]):
+        sheet.notes[0] += f" ({', '.join(shown)})"
     if at:
         sheet.notes.append(f"{at} {'row' if at == 1 else 'rows'} above the header left out")
     if sign != ",":

@@ -123,10 +123,18 @@ def _hint(sheet: Sheet, kind: Kind | None) -> float:
     return 0.0
 
 
+def _keys(sheet: Sheet) -> dict[str, str]:
+    """Return the labels as they are compared, without a word and dash that most of them begin with."""
+    starts = [label.partition(" - ")[0] for label in sheet.labels if " - " in label]
+    common = max(set(starts), key=starts.count) if starts else ""
+    shared = len(starts) > 3 and starts.count(common) > 0.6 * len(sheet.labels)
+    return {label: key(label.removeprefix(f"{common} - ") if shared else label) for label in sheet.labels}
+
+
 def _assign(sheet: Sheet, kind: Kind, hinted: bool) -> tuple[dict[str, str], dict[str, list[str]]]:
     wanted: list[tuple[bool, int, bool, int, str, str]] = []
-    for at, label in enumerate(sheet.labels):
-        found = [*kind.exact.get(key(label), []), *(kind.hinted.get(key(label), []) if hinted else [])]
+    for at, (label, said) in enumerate(_keys(sheet).items()):
+        found = [*kind.exact.get(said, []), *(kind.hinted.get(said, []) if hinted else [])]
         blank = not sheet.filled(label) if len(sheet) else False
         lookup = label.endswith((")", "）", ").id")) and not any(labels.unit_of(label))
         wanted.extend((blank, rank, lookup, at, column, label) for column, rank in found)

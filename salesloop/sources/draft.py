@@ -185,13 +185,21 @@ def _sheets(files: Iterable[Path], known: Mapping) -> tuple[list[tuple[Sheet, Fi
             continue
         try:
             made.extend(
-                (sheet, known.entry(sheet.file, sheet.sheet))
+                (sheet, _entry_of(known, sheet))
                 for sheet in read.read(file, options=entry.options() if entry else None)
             )
         except SalesloopError as error:
             problems.append(error)
     raise_all(problems)
     return made, aside
+
+
+def _entry_of(known: Mapping, sheet: Sheet) -> FileMapping | None:
+    """Return the mapping's entry for a sheet; one of whose columns it has none speaks of another table."""
+    entry = known.entry(sheet.file, sheet.sheet)
+    if entry is None or entry.sheet or not entry.columns or {*entry.columns.values()} & {*sheet.labels}:
+        return entry
+    return None
 
 
 def _match(sheet: Sheet, entry: FileMapping | None, only: str | None) -> detect.Match:

@@ -16,7 +16,7 @@ from salesloop.sources.mapping import ASK, FileMapping
 from salesloop.sources.sheet import Sheet
 
 HELP_TYPES = {
-    "_modified_at": "time", "_start": "time", "_end": "time", "_created_at": "time", "_annual": "money",
+    "_modified_at": "time", "_start": "time", "_end": "time", "_created_at": "time", "_lost_at": "date", "_annual": "money",
     "_fiscal_year": "text", "_manager_id": "id", "_rep_id": "id", "_owner_id": "id", "_account_id": "id",
     "_product_id": "id",
 }  # fmt: skip
@@ -176,9 +176,9 @@ def _in_percent(sheet: Sheet, label: str, entry: FileMapping, notes: Notes) -> b
     if most is None or most > 1:
         return most is not None
     between = pc.any(pc.and_(pc.greater(value, 0), pc.less(value, 1))).as_py()
-    if labels.unit_of(label)[2]:
-        kind = "shares of 1" if between else "0 and 1"
-        notes.assumptions.append(f"{entry.file}: {label!r} says % but holds {kind}; read as shares of 1")
+    kind = "between 0 and 1" if between else "0 and 1 alone"
+    says = "says % but " if labels.unit_of(label)[2] else ""
+    notes.assumptions.append(f"{entry.file}: {label!r} {says}holds {kind}; read as shares of 1")
     return False
 
 

@@ -107,6 +107,9 @@ def settle(built: Built, stored: pa.Table | None = None) -> Register:
     _member_ids(built, register)
     _team_by_department(built)
     _derive(built, register)
+    if register.alias:
+        told = f"{len(register.alias)} owners' ids are not the users' table's; they are joined by name"
+        built.assumptions.append(told)
     _plan_names(built, register)
     return register
 

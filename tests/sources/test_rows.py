@@ -262,3 +262,46 @@ def test_a_later_file_with_names_alone_meets_the_stored_ids(put, unit, root):
     assert (row["owner_id"], row["account_id"], row["product"]) == ("1001", "1", "GTX Pro")
     assert "reps" not in landing.tables
     assert store.compare("u", landing).empty
+
+
+def test_labels_that_begin_alike_and_two_closing_times(put, unit):
+    text = ("Deal - ID,Deal - Title,Deal - Owner,Deal - Value,Deal - Currency of Value,Deal - Stage,Deal - Status,Deal - Deal created,"
+            "Deal - Won time,Deal - Lost time\n1,Big,Ann,5000,EUR,Proposal,Won,2026-01-05 10:00:00,2026-03-30 10:00:00,\n"
+            "2,Bad,Ann,10,EUR,Proposal,Lost,2026-01-05 10:00:00,,2026-03-31 10:00:00\n")  # fmt: skip
+    first, second = _deals(load(put("all deals.csv", text), unit))
+    assert (first["name"], first["amount"], first["currency"], first["closed_on"]) == (
+        "Big",
+        5000,
+        "EUR",
+        dt.date(2026, 3, 30),
+    )
+    assert (second["status"], second["closed_on"]) == ("lost", dt.date(2026, 3, 31))
+
+
+def test_traditional_labels(put, unit):
+    text = "機會名稱,所屬客戶,預計金額,預計簽單日期,商機階段,負責人,創建時間,唯一性ID\n甲,子,5萬,2026.03.31,赢单,张三,2026/1/5 上午9:05,1\n"
+    row = _deals(load(put("export.csv", text), unit))[0]
+    assert (row["name"], row["account"], row["amount"], row["owner"], row["opportunity_id"]) == (
+        "甲",
+        "子",
+        50000,
+        "张三",
+        "1",
+    )
+    assert row["created_at"] == dt.datetime(2026, 1, 5, 1, 5)
+
+
+def test_a_probability_that_contradicts_the_outcome_is_told(put, unit):
+    head = HEAD.replace("\n", ",Probability\n")
+    rows = "".join(
+        f"D{i},A,Ann,Closed {'Won' if i % 2 else 'Lost'},1,2026-03-31,2026-01-05,,{100 if i < 20 else 0}\n"
+        for i in range(40)
+    )
+    (report,) = _load(put, unit, rows, head).files
+    assert any("'Probability' contradicts the outcome of 20 of 40 closed deals" in note for note in report.notes)
+
+
+def test_a_mapping_for_one_table_is_not_forced_on_another(put, unit, root):
+    load(put("export.csv", HEAD + ROW), unit)
+    landing = load(put("export.csv", "Account Id,Account Name,Industry\n1,Acme,Steel\n"), unit)
+    assert set(landing.tables) == {"accounts"}

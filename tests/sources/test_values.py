@@ -110,7 +110,7 @@ def test_order_of_day_and_month(texts, word):
     [
         ("Closed Won", "won"), ("Closed Lost", "lost"), ("Closed-Lost to Competition", "lost"), ("赢单", "won"), ("输单", "lost"), ("5. 成交", "won"),
         ("无效", "void"), ("进行中", "open"), ("Negotiation/Review", "open"), ("需求确认", "open"), ("Won", "won"), ("LOST", "lost"),
-        ("輸單", "lost"), ("贏單", NONE), ("未成交", "lost"), ("Duplicate", "void"), ("Phase X", NONE), ("Closed", NONE),
+        ("輸單", "lost"), ("贏單", "won"), ("未成交", "lost"), ("Duplicate", "void"), ("Phase X", NONE), ("Closed", NONE),
         ("Wonderland", NONE), ("Unqualified", NONE),
     ],
 )  # fmt: skip
