@@ -57,7 +57,7 @@ def compare(unit: str, data: Path, *, as_of: dt.date | None = None, say: Say = p
     from salesloop import sources, store
 
     _there(data)
-    found = store.compare(unit, sources.load([data], load_unit(unit), as_of=as_of))
+    found = store.compare(unit, sources.load([data], load_unit(unit), as_of=as_of, save=False))
     for (table, change), rows in found.groupby(["table", "change"], sort=True):
         say(f"{table}: {len(rows)} {change}")
         for row in rows.head(20).itertuples():
@@ -86,7 +86,11 @@ def _drafted(unit: str, data: Path, config: UnitConfig, *, new: bool, say: Say) 
     for line in draft.lines():
         say(line)
     say(f"mapping drafted: {_shown(file)}; next: look at it, then make import UNIT={unit} DATA={data}")
-    if not draft.questions and new and (found := _currency(sources.load([data], config))) not in (None, config.currency):
+    if (
+        not draft.questions
+        and new
+        and (found := _currency(sources.load([data], config))) not in (None, config.currency)
+    ):
         return _in_currency(unit, found)
     return config
 
