@@ -30,7 +30,7 @@ for export in exports:
 """
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_kill_9_leaves_the_old_or_the_new_state_and_the_next_run_heals(acme, seed):
     first = landing(
         as_of="2026-10-09", opportunities=[deal(f"d{k}", amount="9.00", created="2026-09-02 02:00") for k in range(400)]

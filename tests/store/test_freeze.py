@@ -7,7 +7,6 @@ import shutil
 
 import duckdb
 import pandas as pd
-import pytest
 
 from salesloop import paths, store
 from salesloop.book import frozen_periods, open_book
@@ -267,10 +266,7 @@ def test_a_win_dated_ahead_counts_once_its_day_has_come(acme):
     assert bookings(acme, "2026-11", "2026-11") == (5.0, 1)
 
 
-@pytest.mark.parametrize(
-    "rule", ["closed_before_created", "won_without_amount", "negative_amount", "owner_unknown", "memberships_overlap"]
-)
-def test_rules_across_rows_are_counted(acme, rule):
+def test_rules_across_rows_are_counted(acme):
     store.land(acme, landing(
         as_of="2026-11-30",
         opportunities=[deal("a", "won", closed_on="2026-08-05", owner_id="r9"), deal("b", amount="-1.00", owner_id="r1")],
@@ -278,4 +274,5 @@ def test_rules_across_rows_are_counted(acme, rule):
         memberships=[{"rep_id": "r1", "team": "A", "from_on": "2026-01-01", "to_on": "2026-06-30"},
                      {"rep_id": "r1", "team": "B", "from_on": "2026-06-01"}],
     ))  # fmt: skip
-    assert meta(store.freeze(acme, "2026-10"))["rules"][rule] == {"n": 1, "severity": "warn"}
+    broken = ["closed_before_created", "memberships_overlap", "negative_amount", "owner_unknown", "won_without_amount"]
+    assert meta(store.freeze(acme, "2026-10"))["rules"] == {rule: {"n": 1, "severity": "warn"} for rule in broken}
