@@ -91,7 +91,9 @@ class Place:
                 files.keep(entry, self.work / entry.name)
 
     def publish(self) -> None:
-        """Put the work folder in the report's place."""
+        """Put the work folder in the report's place, without the drafts that a killed process left in it."""
+        for draft in self.work.rglob(".*"):
+            draft.unlink()
         if self.target.is_dir():
             self.target.rename(self.old)
         self.work.rename(self.target)

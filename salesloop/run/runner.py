@@ -15,6 +15,7 @@ import pandas as pd
 
 from salesloop import paths, periods
 from salesloop.errors import ParameterError, StageError
+from salesloop.messages import LANGUAGES
 from salesloop.params import UnitConfig, load_unit
 from salesloop.run import files, graph, publish, stage
 from salesloop.run.child import Done, Task, close, draw_brief
@@ -87,6 +88,9 @@ def report(
     """
     config, month = load_unit(unit), str(periods.parse_period(period))
     day = str(as_of) if as_of else None
+    unknown = sorted(set(languages or ()) - set(LANGUAGES))
+    if unknown:
+        raise ParameterError("languages", found=", ".join(map(repr, unknown)), allowed=", ".join(LANGUAGES))
     with alone(unit, month):
         place = publish.Place.of(unit, month, day)
         place.heal()
@@ -156,9 +160,9 @@ class Run:
         if published.get("inputs") != json.loads(json.dumps(self.inputs)) or published.get("gaps"):
             return False
         wanted, have = {spec.name: stage.notebook(spec) for spec in self.stages}, published["stages"]
-        return {name: one["notebook"] for name, one in have.items()} == wanted and all(
-            files.intact(self.place.target, one["outputs"]) for one in [*have.values(), {"outputs": published["pages"]}]
-        )
+        made = {name: found for one in have.values() for name, found in one["outputs"].items()} | published["pages"]
+        same = {name: one["notebook"] for name, one in have.items()} == wanted
+        return same and files.intact(self.place.target, made)
 
     def do_all(self, executor: Any, *, workers: int, out: Say, timeout: float, known: dict[str, Any]) -> None:
         """Run the stages into the work folder, unchanged ones excepted, and draw the first page.
@@ -228,9 +232,12 @@ class Run:
         self.summary.status[spec.name] = FAILED
         reason = scrub(done.reason)
         self.summary.gaps.append({"stage": spec.name, "cell": done.cell, "reason": reason})
+        self.summary.gaps.sort(key=lambda gap: gap["stage"])
         self.summary.exit_code = max(self.summary.exit_code, 138 if done.died else 1)
         self._set_aside(spec, known)
         told = f"cell {done.cell}: {reason}" if done.cell else reason
+        if (self.place.work / publish.FAILED / spec.file.name).is_file():
+            told += f"; see {publish.FAILED}/{spec.file.name} in the report's folder"
         progress.ended(spec.name, FAILED, done.seconds, told)
 
     def _set_aside(self, spec: graph.StageSpec, known: dict[str, Any]) -> None:
@@ -243,7 +250,8 @@ class Run:
     def _last_good(self) -> None:
         """Let the last good results of failed stages stand again, now that no stage can take them for new."""
         for gap in self.summary.gaps:
-            self.place.take_over(self.made[gap["stage"]]["outputs"])
+            last = self.made[gap["stage"]]["outputs"]
+            self.place.take_over(name for name in last if not name.startswith("index."))
 
     def _draw_missing_brief(self, out: Say) -> None:
         """Draw the first page where the brief itself failed or does not exist: the gaps, and what it said last."""

@@ -11,6 +11,7 @@ from salesloop.run import report, verify
 from salesloop.run.lock import alone
 from tests.run.conftest import value
 
+SAID = "Nothing fell due this month"
 SHOW = 'shown = stage.upstream("one")\n'
 
 
@@ -104,6 +105,28 @@ def test_a_brief_that_fails_is_a_gap_itself(three):
     assert not (three.folder / "proposal.yml").exists()
 
 
+def test_a_brief_that_fails_keeps_what_it_said_last_and_shows_the_gap(three):
+    told = value(0) + "\nstage.say('review.nothing_due')"
+    three.notebook("90_brief", told, needs=["one", "two"])
+    three.run()
+    good = (three.folder / "index.en.html").read_text()
+    three.notebook("90_brief", "undefined_name", needs=["one", "two"])
+    assert three.run().status["brief"] == "failed"
+    page = (three.folder / "index.en.html").read_text()
+    assert "undefined_name" in page
+    assert SAID in good
+    assert SAID in page
+    three.notebook("90_brief", told, needs=["one", "two"])
+    assert three.run().exit_code == 0
+    assert (three.folder / "index.en.html").read_text() == good
+
+
+def test_gaps_come_in_one_order_whatever_ended_first(three):
+    three.notebook("10_one", "import time\ntime.sleep(0.5)\n1 / 0")
+    three.notebook("20_two", "1 / 0")
+    assert [gap["stage"] for gap in three.run().gaps] == ["one", "two"]
+
+
 def test_a_killed_process_costs_one_stage(three):
     three.notebook("10_one", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
     summary = three.run()
@@ -161,6 +184,7 @@ def test_check_in_stands_in_its_own_folder_and_survives_the_months_report(three)
     three.run()
     assert bytes_of(summary.folder) == before
     assert three.run(as_of="2026-10-14").status == {"execution": "unchanged"}
+    assert three.told == ["acme 2026-10@2026-10-14  nothing has changed"]
 
 
 def test_a_file_that_others_put_there_stays(three):
@@ -195,6 +219,8 @@ def test_a_file_in_the_way_is_named(three, path):
 def test_wrong_unit_period_and_notebook_end_before_anything_runs(three):
     with pytest.raises(ParameterError, match="unit 'nobody'"):
         report("nobody", "2026-10")
+    with pytest.raises(ParameterError, match="languages: found 'fr'"):
+        report("acme", "2026-10", languages=("fr",))
     with pytest.raises(ParameterError, match="2026-13"):
         report("acme", "2026-13")
     with pytest.raises(ParameterError, match="found none for 2031-01"):
