@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from salesloop.metrics.feedback import scores as scoring
@@ -48,6 +50,16 @@ WORDS = {
     "q_value": "ratio",
 }
 MATCHES = {"refitted": "period", "likeness": "ratio", "kept": "word"}
+
+SHOWN: dict[str, dict[str, Any]] = {
+    "scores": {"title": "feedback.table.scores", "formats": SCORES, "columns": SCORES_SHOWN},
+    "reps": {"title": "feedback.table.reps", "formats": REPS, "columns": REPS_SHOWN},
+    "themes": {"title": "feedback.table.themes", "formats": THEMES, "columns": THEMES_SHOWN},
+    "quotes": {"title": "feedback.table.quotes", "formats": QUOTES, "columns": QUOTES_SHOWN},
+    "theme_money": {"title": "feedback.table.money", "formats": MONEY, "columns": MONEY_SHOWN},
+    "measures": {"title": "feedback.table.measures", "formats": MEASURES, "columns": MEASURES_SHOWN},
+}
+"""How the report shows the tables that hold more columns than it shows."""
 
 
 def headline(scores: pd.DataFrame, found: pd.DataFrame, said: pd.DataFrame) -> Sentence:
