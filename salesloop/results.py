@@ -89,7 +89,7 @@ class Stage:
 
     def table(
         self, name: str, frame: pd.DataFrame, *, title: str, formats: Mapping[str, str] | None = None,
-        columns: Sequence[str] | None = None, show: bool = True,
+        columns: Sequence[str] | None = None, show: bool = True, values: Mapping[str, object] | None = None,
     ) -> None:  # fmt: skip
         """Keep a table (all columns) and show it in the report with the given columns and formats.
 
@@ -107,15 +107,20 @@ class Stage:
             The columns the report shows, in order; all by default.
         show : bool, default True
             False keeps it in the results without a place on the page.
+        values : mapping of str to object, optional
+            What the heading's message is filled with.
         """
         formats = dict(formats or {})
         unknown = {kind for kind in formats.values() if kind not in KINDS}
         absent = [column for column in [*formats, *(columns or ())] if column not in frame]
         if unknown or absent:
             raise StageError(f"table {name}", found=f"formats {sorted(unknown)}, columns {absent} that do not exist")
-        self._message(title)
+        told = {key: plain(value) for key, value in (values or {}).items()}
+        self._message(title, **told)
         frame = _rounded(frame.reset_index(drop=True), formats)
         spec = {"title": title, "formats": formats, "columns": list(columns or frame.columns), "shown": show}
+        if told:
+            spec["values"] = told
         self._new("tables", name)[name] = {**self._write(name, frame, csv=True), **spec}
         if show:
             self._emit("table", name, self._preview(frame, spec))

@@ -94,7 +94,8 @@ class Items:
 
     def title(self, name: str) -> str:
         """Return a table's heading."""
-        return self.text.t(self.results.tables[name]["title"])
+        spec = self.results.tables[name]
+        return self.words(spec["title"], spec.get("values", {}))
 
     def figure(self, name: str) -> dict:
         """Return what a page needs of a figure: title, alternative text, both drawings, its table."""

@@ -170,12 +170,15 @@ def memberships(doubled: pd.DataFrame) -> list[Sentence]:
     ]
 
 
-def teams(sheets: pd.DataFrame) -> list[Sentence]:
-    """Open each team's sheet with what is on it."""
-    told: list[Sentence] = []
-    for team, group in sheets.groupby("team", sort=True) if len(sheets) else []:
-        warned = group[group["item"] == "warning"]
-        told.append(("execution.team", {"team": team, "actions": int((group["item"] == "action").sum()),
-                                        "proposed": int((group["item"] == "proposed").sum()), "warnings": len(warned),
-                                        "amount": warned["amount"].sum()}))  # fmt: skip
-    return told or [("execution.team_none", {})]
+def team(name: str, rows: pd.DataFrame) -> Sentence:
+    """Open a team's sheet with what is on it."""
+    counts = rows["item"].value_counts()
+    warned = rows.loc[rows["item"] == "warning", "amount"].sum()
+    values = {"actions": int(counts.get("action", 0)), "proposed": int(counts.get("proposed", 0)),
+              "warnings": int(counts.get("warning", 0)), "amount": warned}  # fmt: skip
+    return "execution.team", {"team": name, **values}
+
+
+def no_teams(sheets: pd.DataFrame) -> list[Sentence]:
+    """Say where there is nothing to put on any team's sheet."""
+    return [] if len(sheets) else [("execution.team_none", {})]

@@ -77,6 +77,20 @@ def propose(
     return frame.astype({"amount": "float64", "due": "datetime64[us]"})
 
 
+def plan_rows(proposed: pd.DataFrame, created: dt.date) -> pd.DataFrame:
+    """Return proposed actions with exactly the columns of the plan file, to be edited in a spreadsheet and put there.
+
+    Parameters
+    ----------
+    proposed : DataFrame
+        From `propose`.
+    created : date
+        The day from which moves of the deals count.
+    """
+    made = proposed.assign(created=pd.Timestamp(created))
+    return made[["id", "what", "deal_set", "measure", "expected_move", "owner", "due", "created"]]
+
+
 def _carried(checked: pd.DataFrame, live: pd.DataFrame) -> list[dict]:
     """Return what fell due undone: the open deals of such actions that did not move."""
     rows = []

@@ -76,6 +76,17 @@ def retention(bought: pd.DataFrame, period: pd.Period) -> dict[str, float]:
     }  # fmt: skip
 
 
+def as_value(told: dict[str, float], name: str) -> dict[str, float | int]:
+    """Return ``grr`` or ``nrr`` of `retention` as a named value with its interval."""
+    return {
+        "value": told[name],
+        "n": int(told["n"]),
+        "low": told[f"{name}_low"],
+        "high": told[f"{name}_high"],
+        "confidence": 0.95,
+    }
+
+
 def cohorts(bought: pd.DataFrame, period: pd.Period, quarters: int = 8) -> pd.DataFrame:
     """Return retention at the last quarters' ends, oldest first; quarters without two years behind them are left out."""
     rows = [{"period": str(p), **retention(bought, p)} for p in (period - 3 * i for i in range(quarters - 1, -1, -1))]
