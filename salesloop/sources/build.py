@@ -126,6 +126,9 @@ def _identify(made: Frame) -> None:
         made.columns[own] = _by_content(made)
         return
     if names == [entry.columns.get(own)]:
+        numbered_apart = table.name == "activities" and entry.profile == "file" and "type" in entry.constants
+        if numbered_apart:
+            made.columns[own] = pc.binary_join_element_wise(entry.constants["type"], made.get(own), ":")
         if not table.columns[own].required and made.get(own).null_count:
             made.columns[own] = pc.coalesce(made.get(own), _by_content(made))
         return
@@ -141,7 +144,7 @@ def _identify(made: Frame) -> None:
 
 
 def _by_content(made: Frame) -> pa.Array:
-    hashed = frames.content_hash(made.sheet)
+    hashed = made.sheet.content()
     ids = frames.hex_ids(hashed)
     if made.entry.repeats == "drop":
         return ids
@@ -218,7 +221,7 @@ def _arrow(made: Frame, index: int) -> pa.Table:
     columns.setdefault("known_at", pa.nulls(n, pa.timestamp("us")))
     columns["extra"] = frames.as_json(sheet, extra_labels(sheet, made.entry), at)
     columns["_frame"], columns["_at"] = pa.repeat(index, n), pa.array(at, pa.int64())
-    columns["_content"] = pa.array(frames.content_hash(sheet)[at])
+    columns["_content"] = pa.array(sheet.content()[at])
     columns["_day"] = pa.repeat(pa.scalar(day_in_name(made.report.file), pa.date32()), n)
     return pa.table(columns)
 

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,7 +22,6 @@ PERIODS = {("targets", "period"), ("forecast_calls", "period"), ("assessments", 
            ("fx_rates", "month")}  # fmt: skip
 MOST_MONEY = 10**15
 MOST_RECORDS = 10_000
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass
@@ -221,28 +219,6 @@ def _tell_bad(frame: Frame, column: str, label: str, bad: pa.Array, found: str, 
     required = column in frame.table.columns and frame.table.columns[column].required
     rule = rule or {"no date": "not_a_date", "no number": "not_a_number"}.get(found, "not_of_its_kind")
     frame.flag(rule, bad, found, column=label, quarantine=required)
-
-
-def content_hash(sheet: Sheet) -> np.ndarray:
-    """Return a number a row that is the same for rows of equal labels and texts, in any file and column order."""
-    total = np.zeros(len(sheet), "uint64")
-    for label, cells in sheet.cells.items():
-        texts = cells.dictionary.to_numpy(zero_copy_only=False).astype(object)
-        if not len(texts):
-            continue
-        hashed = pd.util.hash_array(texts, categorize=False)
-        seed = pd.util.hash_array(np.array([labels.key(label)], object))[0]
-        mixed = _mix(hashed ^ seed)
-        mixed[texts == ""] = 0
-        total += mixed[cells.indices.to_numpy(zero_copy_only=False)]
-    return total
-
-
-def _mix(x: np.ndarray) -> np.ndarray:
-    x = x + _GOLDEN
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
 
 
 def hex_ids(hashed: np.ndarray) -> pa.Array:

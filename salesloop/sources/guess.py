@@ -22,6 +22,7 @@ HELP_TYPES = {
 }  # fmt: skip
 _MOST_WORDS = 200
 _FEW = 0.05
+_MANY = 0.2
 _ID_ENDS = ("id", "key", "编号", "编码", "number", "no", "code", "工号", "数据id")
 _COMBINE = ("name", "account", "owner", "created_at", "order_id", "product", "_product_id", "_account", "subject",
             "ordered_on", "paid_on", "date")  # fmt: skip
@@ -247,8 +248,11 @@ def key(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
         own = None
         _replace_damaged(sheet, entry, notes)
         return
+    if own and not sheet.filled(own):
+        entry.columns = {column: label for column, label in entry.columns.items() if column != table.key[0]}
+        own = None
     if own:
-        entry.key = [own]
+        entry.key = [own] if not _repeats(sheet, entry, own, notes) else [ASK]
         return
     candidates = [label for label in sheet.labels if _unique(sheet, [label])]
     named = [label for label in candidates if labels.key(label).endswith(_ID_ENDS)]
@@ -260,6 +264,30 @@ def key(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
     else:
         entry.key = _combination(sheet, entry)
     _tell_key(entry, notes, table)
+
+
+def _repeats(sheet: Sheet, entry: FileMapping, own: str, notes: Notes) -> bool:
+    """Return whether an id is borne by many rows of different content, none later than the other; then it is asked."""
+    cells = sheet.cells[own]
+    if (
+        len(cells.dictionary) == len(sheet)
+        or entry.table in _NATURAL
+        or {"modified_at", "_modified_at"} & {*entry.columns}
+    ):
+        return False
+    ids = cells.indices.to_numpy(zero_copy_only=False).astype("uint64")
+    states = len(np.unique(np.stack([ids, sheet.content()]), axis=1).T)
+    extra = states - len(np.unique(ids))
+    if extra < _MANY * len(sheet):
+        return False
+    more = _combination(sheet, entry, [own])
+    proposal = f"proposed: {more}" if more else "no unique combination of columns was found"
+    notes.ask(
+        entry,
+        "key",
+        f"{extra:,} of {len(sheet):,} rows bear an id of {own!r} again with other contents; by which columns is a row known? {proposal}",
+    )
+    return True
 
 
 def _tell_key(entry: FileMapping, notes: Notes, table: Table) -> None:
@@ -304,12 +332,13 @@ def is_damaged(sheet: Sheet, label: str) -> bool:
     return n >= 5 and cut > 0.8 * n
 
 
-def _combination(sheet: Sheet, entry: FileMapping) -> list[str]:
+def _combination(sheet: Sheet, entry: FileMapping, first: list[str] | None = None) -> list[str]:
     usable = list(dict.fromkeys(entry.columns[column] for column in _COMBINE if column in entry.columns))
-    for size in (2, 3, 4):
-        for labels_tried in itertools.combinations(usable, size):
-            if _unique(sheet, list(labels_tried)):
-                return list(labels_tried)
+    lead = first or []
+    for size in (1, 2, 3) if lead else (2, 3, 4):
+        for tried in itertools.combinations([label for label in usable if label not in lead], size):
+            if _unique(sheet, [*lead, *tried]):
+                return [*lead, *tried]
     return []
 
 

@@ -6,10 +6,13 @@ import json
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from salesloop.sources import values
+from salesloop.sources import labels, values
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass
@@ -49,6 +52,7 @@ class Sheet:
     since_1904: bool = False
     problem: str = ""
     counted: dict[str, int] = field(default_factory=dict, repr=False)
+    hashed: np.ndarray | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -78,20 +82,49 @@ class Sheet:
             self.counted[label] = len(self.rows) - int(pc.sum(values.is_empty(self.cells[label])).as_py() or 0)
         return self.counted[label]
 
+    def content(self) -> np.ndarray:
+        """Return a number a row that is the same for rows of equal labels and texts, in any file and column order."""
+        if self.hashed is None:
+            self.hashed = np.zeros(len(self), "uint64")
+            for label, cells in self.cells.items():
+                texts = cells.dictionary.to_numpy(zero_copy_only=False).astype(object)
+                if len(texts):
+                    seed = pd.util.hash_array(np.array([labels.key(label)], object))[0]
+                    mixed = _mix(pd.util.hash_array(texts, categorize=False) ^ seed)
+                    mixed[texts == ""] = 0
+                    self.hashed += mixed[cells.indices.to_numpy(zero_copy_only=False)]
+        return self.hashed
+
     def take(self, keep: np.ndarray) -> Sheet:
         """Return the sheet with only some of its rows."""
         where = pa.array(np.flatnonzero(keep))
         made = {label: cells.take(where) for label, cells in self.cells.items()}
         damaged = {label: mask[keep] for label, mask in self.damaged.items()}
-        return Sheet(**{**self.__dict__, "cells": made, "rows": self.rows[keep], "damaged": damaged, "counted": {}})
+        return Sheet(
+            **{
+                **self.__dict__,
+                "cells": made,
+                "rows": self.rows[keep],
+                "damaged": damaged,
+                "counted": {},
+                "hashed": None,
+            }
+        )
 
 
-def from_arrays(sheet: Sheet, labels: list[str], columns: list[pa.Array]) -> Sheet:
+def _mix(x: np.ndarray) -> np.ndarray:
+    x = x + _GOLDEN
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def from_arrays(sheet: Sheet, names: list[str], columns: list[pa.Array]) -> Sheet:
     """Fill a sheet with columns of texts: trim and unguard them, drop blank columns and rows, name doubled labels."""
     n = len(columns[0]) if columns else 0
     sheet.rows = sheet.rows if len(sheet.rows) == n else np.arange(1, n + 1)
     taken: set[str] = set()
-    for at, (label, column) in enumerate(zip(labels, columns), 1):
+    for at, (label, column) in enumerate(zip(names, columns), 1):
         cells = values.clean(column)
         name = " ".join(label.replace("\ufeff", "").split())
         empty = not any(cells.dictionary.to_pylist()) if len(cells.dictionary) < 3 else False

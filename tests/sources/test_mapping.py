@@ -268,3 +268,33 @@ def test_one_impossible_day_does_not_unsettle_a_column(put, unit):
     assert _deals(landing)[0]["closed_on"] == dt.date(2026, 1, 1)
     assert _deals(landing)[1]["closed_on"] == dt.date(2026, 2, 2)
     assert _deals(landing)[-1]["closed_on"] is None
+
+
+def test_an_id_that_repeats_with_other_contents_is_asked_about(put, unit):
+    text = "Deal Id,Deal Name,Product,Stage,Amount,Created Time\n" + "".join(
+        f"D{i},N{i},{product},Won,{amount},2026-01-05\n" for i in range(5) for product, amount in (("X", 1), ("Y", 2)))  # fmt: skip
+    with pytest.raises(DataError, match="5 of 10 rows bear an id of 'Deal Id' again") as caught:
+        load(put("deals.csv", text), unit)
+    assert "proposed: ['Deal Id', 'Product']" in str(caught.value)
+    entry = {"file": "deals.csv", "table": "opportunities", "key": ["Deal Id", "Product"]}
+    landing = load(put("deals.csv", text), unit, mapping={"files": [entry]})
+    assert [row["opportunity_id"] for row in _deals(landing)][:2] == ["D0|X", "D0|Y"]
+
+
+def test_an_id_column_that_is_empty_is_no_id(put, unit):
+    text = "Deal Id,Deal Name,Owner,Stage,Amount,Created Time\n,A,Ann,Won,1,2026-01-05\n,B,Ann,Won,1,2026-01-05\n"
+    landing = load(put("deals.csv", text), unit)
+    assert [row["opportunity_id"] for row in _deals(landing)] == ["A|Ann", "B|Ann"]
+
+
+def test_files_of_activities_may_count_alike(put, unit):
+    put(
+        "Calls.csv",
+        "Call Id,Subject,Call Owner,Call Start Time,Created Time\n1,Hi,Ann,2026-10-01 09:00,2026-10-01 09:00\n",
+    )
+    file = put(
+        "Tasks.csv",
+        "Task Id,Subject,Task Owner,Due Date,Status,Created Time\n1,Do,Ann,2026-10-01,Completed,2026-10-01\n",
+    )
+    landing = load(file.parent, unit)
+    assert landing.tables["activities"].column("activity_id").to_pylist() == ["call:1", "task:1"]
