@@ -14,7 +14,7 @@ from salesloop.metrics.whatif.build import all_levers
 from salesloop.metrics.whatif.runner import Simulation, simulation
 
 __all__ = [
-    "Simulation", "aims", "all_levers", "ask", "build", "effects", "estimators", "joint", "levers", "past", "propose",
+    "Simulation", "aims", "all_levers", "ask", "build", "effects", "estimators", "has_moved", "joint", "levers", "past", "propose",
     "run", "runner", "say", "scenario", "scenarios", "simulation",
 ]  # fmt: skip
 
@@ -36,6 +36,12 @@ def run(found: list[levers.Lever], sim: Simulation, targets: pd.DataFrame, book:
 def propose(table: pd.DataFrame, found: list[levers.Lever], sim: Simulation, book: Any):
     """Return a few complementary changes and the draws with all of them; see `scenarios.propose`."""
     return scenarios.propose(table, found, sim, period=book.period, trust=book.params.value("lever_priors", {}))
+
+
+def has_moved(book: Any) -> bool:
+    """Return whether any rep ever changed teams, by the dated memberships."""
+    teams = book.table("memberships").groupby("rep_id")["team"].nunique()
+    return bool((teams > 1).any())
 
 
 def effects(book: Any) -> pd.DataFrame:

@@ -17,7 +17,9 @@ MOST_STAGES = 6
 _FOCUS = ("segment", "product")
 
 
-def all_levers(sim: Simulation, bottlenecks: pd.DataFrame, staff: pd.DataFrame, *, land: Ground) -> list[Lever]:
+def all_levers(
+    sim: Simulation, bottlenecks: pd.DataFrame, staff: pd.DataFrame, *, land: Ground, moved: bool = False
+) -> list[Lever]:
     """Return every lever that the data carry.
 
     Parameters
@@ -30,6 +32,8 @@ def all_levers(sim: Simulation, bottlenecks: pd.DataFrame, staff: pd.DataFrame, 
         From ``goals.people``: who sells.
     land : Ground
         From ``goals.ground``: for what a rep books and how starters ramp.
+    moved : bool
+        Whether a rep ever changed teams.
     """
     if not sim.ready:
         return []
@@ -42,6 +46,8 @@ def all_levers(sim: Simulation, bottlenecks: pd.DataFrame, staff: pd.DataFrame, 
     found += [_focus(sim, column, facts) for column in _FOCUS if column in sim.deals]
     found += flagged(lived, sim, bottlenecks)
     found.append(_capacity(staff, land))
+    there = staff[staff["ended"].isna() | (staff["ended"] > pd.Timestamp(land.as_of))]
+    found.append(levers.moving(sim.deals, there, as_of=sim.as_of, moved=moved))
     return [lever for lever in found if lever is not None]
 
 
@@ -71,12 +77,9 @@ def _focus(sim: Simulation, column: str, facts: dict[str, Any]) -> Lever | None:
         (fresh["created_at"] > day - pd.DateOffset(months=24)) & (fresh["created_at"] <= day - pd.DateOffset(months=6))
     ]
     won = ripe["amount"].where(ripe["status"] == "won", 0.0).fillna(0.0)
-    told = won.groupby(ripe[column].astype(object).where(ripe[column].notna())).mean()
-    return (
-        levers.focus(sim.deals, told.set_axis(told.index.astype(str)), column=column, **facts)
-        if len(told) > 1
-        else None
-    )
+    told = won.groupby(ripe[column].astype(object)).agg(["mean", "var", "size"])
+    told = levers.distinct(told.set_axis(told.index.astype(str)))
+    return levers.focus(sim.deals, told, column=column, **facts) if len(told) > 1 else None
 
 
 def _capacity(staff: pd.DataFrame, land: Ground) -> Lever | None:

@@ -23,6 +23,8 @@ PRIOR_SD, PRIOR_BLOCKS = 0.10, 3
 Z80, Z50 = 1.2815515655446004, 0.6744897501960817
 LEAST_BLOCKS, LEAST_N = 2, 20
 LEAST_ROOM = 0.005
+CLEAR = 2.5
+"""Standard errors between the best and the worst of several before one is preferred."""
 SEGMENTS = ("lead_source", "sales_channel")
 _MOST_VALUES = 4
 
@@ -241,6 +243,28 @@ def of_channels(deals: pd.DataFrame, *, as_of: dt.date, country: str) -> list[Le
     return made
 
 
+def distinct(told: pd.DataFrame) -> pd.Series:
+    """Return the means of groups whose best and worst differ beyond chance, by 2.5 standard errors; else none.
+
+    Parameters
+    ----------
+    told : DataFrame
+        ``mean, var, size`` by group; groups under 6 observations are left out.
+
+    Examples
+    --------
+    >>> told = pd.DataFrame({"mean": [1.0, 2.0], "var": [1.0, 1.0], "size": [50, 50]}, index=["a", "b"])
+    >>> distinct(told).tolist(), distinct(told.assign(var=9.0)).tolist()
+    ([1.0, 2.0], [])
+    """
+    told = told[(told["size"] >= 6) & told["var"].notna()].sort_index()
+    if len(told) < 2:
+        return told["mean"].iloc[:0]
+    best, worst = told.loc[told["mean"].idxmax()], told.loc[told["mean"].idxmin()]
+    error = np.sqrt(best["var"] / best["size"] + worst["var"] / worst["size"])
+    return told["mean"] if best["mean"] - worst["mean"] > CLEAR * error else told["mean"].iloc[:0]
+
+
 def focus(deals: pd.DataFrame, per_deal: pd.Series, *, as_of: dt.date, country: str, column: str) -> Lever | None:
     """Return the lever of moving effort from the segment that brings least per new deal to the one that brings most.
 
@@ -289,3 +313,32 @@ def capacity(reps: int, ramp: np.ndarray, starters: int, months: int) -> Lever |
     blocks = months // BLOCK if starters else 0
     return Lever("capacity", "company", "all", (Change(volume=2.0),), float(reps), "count", 0.0, np.log1p(1 / reps) / Z50, 0.0,
                  blocks, max(months * reps, 1), {"ramp": ramp})  # fmt: skip
+
+
+def moving(deals: pd.DataFrame, staff: pd.DataFrame, *, as_of: dt.date, moved: bool) -> Lever | None:
+    """Return the lever of moving one rep from the team that brings least per rep to the one that brings most.
+
+    What a rep brings is taken to go with the team; that it does not fall as the team grows is an assumption.
+
+    Parameters
+    ----------
+    deals : DataFrame
+        With ``team``.
+    staff : DataFrame
+        ``rep, team`` of those who are there.
+    moved : bool
+        Whether a rep ever changed teams: without that it is extrapolation.
+    """
+    reps = staff["team"].dropna().value_counts()
+    since = pd.Timestamp(as_of) - pd.DateOffset(months=12)
+    won = deals[(deals["status"] == "won") & (deals["closed_on"] > since)]
+    month = won.groupby(["team", won["closed_on"].dt.to_period("M")])["amount"].sum().unstack("team", fill_value=0.0)
+    month = month[[team for team in month if team in reps.index]].div(reps.reindex(month.columns).dropna(), axis=1)
+    brought = distinct(pd.DataFrame({"mean": month.mean(), "var": month.var(), "size": len(month)}))
+    if len(brought) < 2 or reps[str(brought.idxmin())] < 2:
+        return None
+    best, worst = str(brought.idxmax()), str(brought.idxmin())
+    up, down = 1 / float(reps[best]), 1 / float(reps[worst])
+    changes = (Change(volume=2.0, column="team", value=best), Change(volume=0.5, column="team", value=worst))
+    return Lever("focus", "team", f"{worst} > {best}", changes, float(reps[best]), "count", 0.0, np.log1p(up) / Z50, 0.0,
+                 LEAST_BLOCKS if moved else 0, max(len(won), 1), {"ratio": down / up, "best": best, "worst": worst})  # fmt: skip

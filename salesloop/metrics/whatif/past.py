@@ -143,10 +143,10 @@ def _obstacle(row: dict, past: Past) -> str:
         return "no_data"
     if row["everyone"]:
         return ""
-    column = row["kind"]
-    if column not in past.deals:
+    column, rows = row["kind"], past.exits if row["kind"] == "stage" else past.deals
+    if column not in rows or (column == "stage" and MEASURE[row["lever"]] not in ("win_chance", "pace")):
         return "nobody"
-    values = past.deals[column].dropna().astype(str)
+    values = rows[column].dropna().astype(str)
     if row["value"] not in set(values):
         return "nobody"
     if values.nunique() < 2:
@@ -163,12 +163,18 @@ def _trial(row: dict) -> Trial:
 def _fit(measure: str, trials: list[Trial], past: Past) -> dict[str, Effect]:
     if not trials:
         return {}
+    of_stage = measure in ("win_chance", "pace")
+    trials = [trial for trial in trials if of_stage or trial.kind != "stage"]
+    if not trials:
+        return {}
     kinds = list(dict.fromkeys(trial.kind for trial in trials))
     extra = [name for name in ("type", "product") if name not in kinds and past.deals[name].nunique() > 1]
     how = {"group": kinds[0], "clustered": past.deals[kinds[0]].nunique() >= MANY_GROUPS}
-    if measure in ("win_chance", "pace"):
+    if of_stage:
         rows = past.exits if measure == "win_chance" else past.steps
-        return joint.fit(rows, trials, factors=["stage", "quarter", *kinds, *extra], family="binomial", **how)
+        return joint.fit(
+            rows, trials, factors=list(dict.fromkeys(["stage", "quarter", *kinds, *extra])), family="binomial", **how
+        )
     if measure == "deal_size":
         return joint.fit(past.won, trials, factors=["quarter", *kinds, *extra], family="gaussian", **how)
     counts = _counts(past, kinds)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from salesloop.metrics.whatif.levers import LEAST_ROOM
 from salesloop.metrics.whatif.runner import Simulation
+from salesloop.metrics.whatif.scenarios import name_of
 
 Sentence = tuple[str, dict]
 SCENARIOS = {
@@ -36,6 +37,7 @@ PROMISES = {
     "to": "uom",
     "effect": "money",
 }
+PROMISED = ("lever", "scope", "from", "to", "start", "due", "effect")
 MOST_BARS = 12
 
 
@@ -116,11 +118,14 @@ def proposals(table: pd.DataFrame, together: np.ndarray, sim: Simulation) -> lis
 
 
 def promises(table: pd.DataFrame, scenarios: pd.DataFrame) -> pd.DataFrame:
-    """Return what would have to be true for each proposal, and when it is graded: ``lever, scope, from, to, start, due, effect``."""
-    levels = scenarios.set_index(["lever", "scope"])[["level_now", "level_then", "uom"]]
-    keys = pd.MultiIndex.from_frame(table[["lever", "scope"]])
-    made = table[["lever", "scope", "start", "due"]].reset_index(drop=True)
-    found = levels[~levels.index.duplicated()].reindex(keys).reset_index(drop=True)
+    """Return what would have to be true for each proposal, and when it is graded: ``what, lever, scope, start, due, from, to, uom, effect``."""
+    named = (
+        scenarios.assign(what=[name_of(row) for row in scenarios.to_dict("records")])
+        .drop_duplicates("what")
+        .set_index("what")
+    )
+    found = named[["level_now", "level_then", "uom"]].reindex(table["what"]).reset_index(drop=True)
+    made = table[["what", "lever", "scope", "start", "due"]].reset_index(drop=True)
     return made.assign(**{"from": found["level_now"], "to": found["level_then"], "uom": found["uom"],
                           "effect": table["expected_effect"].to_numpy()})  # fmt: skip
 

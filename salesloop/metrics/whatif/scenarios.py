@@ -249,7 +249,7 @@ def propose(
         if gain < 0.5 * row["by_due"]:
             continue
         together, kinds, parts = now, kinds | {row["lever"]}, [*parts, (lever, row["change"])]
-        chosen.append(_proposal(row, period, len(chosen) + 1))
+        chosen.append(_proposal(row, lever, period, len(chosen) + 1))
     columns = [
         "id",
         "what",
@@ -268,16 +268,37 @@ def propose(
     return pd.DataFrame(chosen, columns=columns), together
 
 
-def _proposal(row: dict, period: pd.Period, number: int) -> dict[str, Any]:
+def _proposal(row: dict, lever: Lever, period: pd.Period, number: int) -> dict[str, Any]:
     months = due_months(row["lever"])
-    scope = {"company": "company", "stage": "stage"}.get(row["scope_kind"], row["scope_kind"])
+    kind, scope = plan_scope(lever)
     return {
-        "id": f"W-{period}-{number}", "what": f"{row['lever']} · {row['scope']} · {row['change']:+.0%}", "lever": row["lever"],
-        "scope_kind": scope, "scope": row["scope"], "start": str((period + 1).start_time.date()),
+        "id": f"W-{period}-{number}", "what": name_of(row), "lever": row["lever"],
+        "scope_kind": kind, "scope": scope, "start": str((period + 1).start_time.date()),
         "due": str((period + months).end_time.date()), "change": round(row["change"], 4),
         "expected_effect": round(row["by_due"], 2), "low": round(row["due_low"], 2), "high": round(row["due_high"], 2),
         "cost": row["cost"], "n": int(row["n"]),
     }  # fmt: skip
+
+
+def name_of(row: dict) -> str:
+    """Return a scenario's name as a plan file holds it.
+
+    Examples
+    --------
+    >>> name_of({"lever": "cycle", "scope": "Proposal", "change": 0.25})
+    'cycle · Proposal · +25%'
+    """
+    return f"{row['lever']} · {row['scope']} · {row['change']:+.0%}"
+
+
+def plan_scope(lever: Lever) -> tuple[str, str]:
+    """Return whom a lever applies to as the plan file says it: one column and its value, a stage, or the company."""
+    if lever.lever == "focus":
+        return lever.scope_kind, str(lever.extra["best"])
+    if lever.scope_kind.startswith("stage+"):
+        one = lever.changes[0]
+        return str(one.column), str(one.value)
+    return lever.scope_kind, lever.scope
 
 
 def costs_of(interventions: pd.DataFrame) -> dict[str, float]:
