@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _REMAINING = np.array([95.0, 78.0, 60.0, 40.0, 20.0])
 _PUSHES = 7
-LATE_ENTRY = 0.05
 
 
 class Crm:
@@ -65,7 +64,7 @@ class Crm:
         won, gone = stays["to"] == WON, np.isin(stays["to"], (LOST, VOID))
         lag = np.where(won & (left < 3.0) & (u < 0.30), 1.0 + 3.0 * many, 0.0)
         lag = np.where(won & (left >= 3.0) & (u < 0.04), 1.0 + 2.0 * many, lag)
-        lag = np.where(won & (left < 9.0) & (u > 1 - LATE_ENTRY), left + 14.0 + 6.0 * many, lag)
+        lag = np.where(won & (left < 9.0) & (u > 1 - self.company.options.late_entry), left + 14.0 + 6.0 * many, lag)
         lag = np.where(gone & (u < 0.08), 1.0 + 2.0 * many, lag)
         return np.where(np.isfinite(stays["out"]), stays["out"] + lag, np.inf)
 

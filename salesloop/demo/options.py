@@ -93,6 +93,8 @@ class Options:
         Share of reps who leave, and who change team, a year.
     feedback : bool
         Whether customers and reps are surveyed.
+    late_entry : float
+        Share of the wins of a month's last days that are entered long after its books closed.
     lever_truth : float, optional
         What share of a promise an approved lever brings in truth; None draws one for each lever.
     """
@@ -113,6 +115,7 @@ class Options:
     turnover: float = 0.15
     moves: float = 0.06
     feedback: bool = True
+    late_entry: float = 0.05
     lever_truth: float | None = None
 
     def __post_init__(self):
@@ -127,6 +130,7 @@ class Options:
 
 DEFAULT = Options(
     seed=26,
+    late_entry=0.12,
     bottlenecks=(Bottleneck("Proposal", "segment", "Mid-market", "2026-02"),),
     interventions=(
         Planted("IV-2024-01", "Qualification checklist and deal coaching in team South / 华南组商机评审与辅导", "conversion",

@@ -162,7 +162,7 @@ def opportunities(now: View) -> pd.DataFrame:
         "loss_reason": words(market.LOSS_REASONS, reason), "competitor": words(market.COMPETITORS, rival),
         "forecast_category_raw": words(RAW_CATEGORY, to), "forecast_category": words(CATEGORY, to),
         "next_step": words(NEXT_STEPS, np.where(closed | (step >= len(NEXT_STEPS)), -1, step)),
-        "lead_id": where(of["lead"] > 0, zoho(of["lead"], "lead")),
+        "lead_id": where(np.isin(of["lead"], crm.leads["key"]), zoho(of["lead"], "lead")),
     })  # fmt: skip
 
 
@@ -175,7 +175,7 @@ def _handed_over(now: View) -> np.ndarray:
 
 def stage_events(now: View) -> pd.DataFrame:
     """Return the history of stages, with the changes of close dates between moves as rows that stay in their stage."""
-    log, crm = now.log, now.crm
+    log, crm = now.log[now.log["t"] < now.true], now.crm
     deal = log["deal"].to_numpy()
     key = crm.deals["key"][deal]
     number = log.groupby("deal", sort=False).cumcount().to_numpy()

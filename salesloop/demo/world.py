@@ -89,7 +89,14 @@ class World:
     def options_of_people(self) -> Options:
         """The options without what people do not depend on, so that companies that differ in it share them."""
         return dataclasses.replace(
-            self.options, bottlenecks=(), interventions=(), movement=(), feedback=True, months=36, lever_truth=None
+            self.options,
+            bottlenecks=(),
+            interventions=(),
+            movement=(),
+            feedback=True,
+            late_entry=0.0,
+            months=36,
+            lever_truth=None,
         )
 
     def day(self, date: dt.date) -> float:
