@@ -45,9 +45,15 @@ def propose(stage: Stage) -> list[rules.Change]:
     changes += _targets(stage, config)
     if (found := stage.upstream("whatif")) is not None:
         changes += rules.interventions(found.table("proposals"))
-    if (found := stage.upstream("execution")) is not None:
-        changes += rules.open_actions(found.table("open_actions_proposed"))
-    return changes
+    return changes + rules.open_actions(_actions_proposed(stage))
+
+
+def _actions_proposed(stage: Stage) -> pd.DataFrame:
+    """Return the actions that execution and feedback would open, as one table."""
+    names = {"execution": "open_actions_proposed", "feedback": "actions_proposed"}
+    found = [upstream.table(name) for other, name in names.items() if (upstream := stage.upstream(other)) is not None]
+    filled = [table.astype(object) for table in found if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 
 
 def _learned(learned: pd.DataFrame, old: PeriodParams) -> list[rules.Change]:

@@ -278,7 +278,7 @@ def open_actions(actions: pd.DataFrame) -> list[Change]:
     return [
         Change(f"action:{row['id']}", "action", f"actions {row['id']}", None,
                {column: _text(row.get(column)) for column in columns}, "most_money_first", "7", _size(row["deal_set"]),
-               "execution.open_actions_proposed", "loop.reason.action",
+               _text(row.get("evidence")) or "execution.open_actions_proposed", "loop.reason.action",
                {"amount": float(row["amount"]), "n": _size(row["deal_set"]), "due": _text(row["due"])})
         for _, row in best.iterrows()
     ]  # fmt: skip

@@ -265,3 +265,24 @@ def test_stages_without_their_tables_propose_nothing(root):
     for name in ("review", "forecast", "bottlenecks", "feedback", "whatif", "execution"):
         Stage(name, book, root / "results").save()
     assert loop.propose(Stage("brief", book, root / "results")) == []
+
+
+def test_actions_of_execution_and_feedback_are_ranked_together(root):
+    book = Book.from_tables({}, config=UnitConfig(unit="u"), period=OCT)
+    row = {
+        "what": "x",
+        "deal_set": "d1;d2",
+        "measure": None,
+        "expected_move": "moved",
+        "owner": None,
+        "due": pd.Timestamp("2026-11-30"),
+    }
+    for name, table, amount in (("execution", "open_actions_proposed", 5.0), ("feedback", "actions_proposed", 9.0)):
+        stage = Stage(name, book, root / "results")
+        more = {"evidence": "feedback.measures"} if name == "feedback" else {}
+        stage.keep(table, pd.DataFrame([{"id": name, **row, "amount": amount, **more}]))
+        stage.save()
+    made = loop.propose(Stage("brief", book, root / "results"))
+    assert [(change.id, change.evidence, change.n) for change in made] == [
+        ("action:feedback", "feedback.measures", 2), ("action:execution", "execution.open_actions_proposed", 2)
+    ]  # fmt: skip

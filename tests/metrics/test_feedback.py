@@ -290,3 +290,20 @@ def test_a_part_s_change_must_hold_after_correction_for_all_parts():
     first = told[told["scope"] == "R0"].iloc[0]
     assert first["change_high"] < 0
     assert first["verdict"] == "noise"
+
+
+def test_an_action_goes_to_the_open_deals_of_those_who_complain_and_needs_some():
+    told = pd.DataFrame({"month": OCT, "theme": ["b", "b", "a"], "tone": "negative", "account_id": ["1", "2", "3"]})
+    themes = pd.DataFrame([theme_row("b", True, 20, 0.1, 0.02), theme_row("a", False, 50, 0.6, 0.45)])
+    proposed = proposals.measures(themes, {"b": "process"}, overall_negative=0.4)
+    open_deals = deals(
+        ("1", "open", "new", 10.0, None), ("1", "open", "new", 30.0, None), ("2", "won", "new", 5.0, "2026-09-01")
+    )
+    open_deals["opportunity_id"] = ["x", "y", "z"]
+    made = proposals.actions(
+        proposed, told, open_deals, period=OCT, words=lambda message, **values: f"{message} {values['n']}"
+    )
+    assert made[["id", "what", "deal_set", "amount"]].to_numpy().tolist() == [
+        ["feedback-2026-10-b", "feedback.action.process 1", "y;x", 40.0]
+    ]  # fmt: skip
+    assert made["due"].tolist() == [pd.Timestamp("2026-11-30")]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from salesloop import periods
 from salesloop.metrics.feedback.words import Lexicon
 
 MOST, LEAST = 5, 10
 PROOF = {"process": "theme_share", "product": "theme_share", "training": "negative_share", "price": "win_rate"}
 """The measure that will show whether a kind of change worked."""
+MOST_ACTIONS, MOST_DEALS = 2, 20
+ACTIONS = ("id", "what", "deal_set", "measure", "expected_move", "owner", "due", "amount", "evidence")
 COLUMNS = (
     "theme",
     "label",
@@ -89,3 +92,47 @@ def areas(top: Mapping[str, list[str]], lexicon: Lexicon, by_hand: Mapping[str, 
     """Return the kind of change of every theme: what people wrote, else what its words point to."""
     found = {name: area_of(words, name[:2], lexicon["areas"]) for name, words in top.items()}  # type: ignore[arg-type]
     return {**found, **by_hand}
+
+
+def actions(
+    table: pd.DataFrame, comments: pd.DataFrame, deals: pd.DataFrame, *, period: pd.Period, words: Callable[..., str]
+) -> pd.DataFrame:
+    """Return the actions that page one may propose: go to the accounts that complain and still have something open.
+
+    Whether it was done can be seen from the deals; whether it helped, from the theme's share.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `measures`.
+    comments : DataFrame
+        A row a customer comment: ``month, theme, tone, account_id``.
+    deals : DataFrame
+        ``Book.deals()``.
+    period : Period
+        The month; the actions are due by the end of the next one.
+    words : callable
+        ``(message, **values) -> text``, in the language of the unit's plan.
+
+    Returns
+    -------
+    DataFrame
+        Columns `ACTIONS`: ``deal_set`` the open deals of those accounts (ids joined by ;, the largest first, at most 20),
+        ``amount`` their sum, ``expected_move`` moved; at most two rows, none where no such deal is open.
+    """
+    live, rows = deals[(deals["status"] == "open") & deals["account_id"].notna()], []
+    recent = comments[
+        (comments["month"] > period - 12) & (comments["month"] <= period) & (comments["tone"] == "negative")
+    ]
+    for row in table.itertuples():
+        accounts = set(recent.loc[recent["theme"] == row.theme, "account_id"].dropna())
+        own = (
+            live[live["account_id"].isin(accounts)]
+            .sort_values("amount", ascending=False, kind="stable")
+            .head(MOST_DEALS)
+        )
+        if len(own):
+            what = words(f"feedback.action.{row.area}", theme=row.label, n=int(own["account_id"].nunique()))
+            rows.append((f"feedback-{period}-{row.theme}", what, ";".join(own["opportunity_id"].astype(str)), None, "moved", None,
+                         pd.Timestamp(periods.end(period + 1)), round(float(own["amount"].sum()), 2), "feedback.measures"))  # fmt: skip
+    return pd.DataFrame(rows[:MOST_ACTIONS], columns=list(ACTIONS))

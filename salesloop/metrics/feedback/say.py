@@ -36,6 +36,7 @@ MONEY_SHOWN = ("label", "n_accounts", "bookings", "lost", "renewals_due", "lost_
 MEASURES = {"area": "word", "proposal": "word", "why": "word", "n": "count", "share": "percent", "negative_share": "percent",
             "money": "money", "proof": "word", "baseline": "percent"}  # fmt: skip
 MEASURES_SHOWN = ("label", "area", "proposal", "why", "n", "share", "negative_share", "money", "proof", "baseline")
+ACTIONS = {"due": "date", "amount": "money"}
 REPS = {"measure": "word", "n_people": "count", "n": "count", "value": "uom", "low": "uom", "high": "uom"}
 REPS_SHOWN = ("measure", "team", "n_people", "n", "value", "low", "high", "shown")
 QUOTES_SHOWN = ("label", "date", "tone", "quote")
@@ -57,6 +58,7 @@ SHOWN: dict[str, dict[str, Any]] = {
     "themes": {"title": "feedback.table.themes", "formats": THEMES, "columns": THEMES_SHOWN},
     "quotes": {"title": "feedback.table.quotes", "formats": QUOTES, "columns": QUOTES_SHOWN},
     "theme_money": {"title": "feedback.table.money", "formats": MONEY, "columns": MONEY_SHOWN},
+    "actions_proposed": {"title": "feedback.table.actions", "formats": ACTIONS, "columns": ("what", "due", "amount")},
     "measures": {"title": "feedback.table.measures", "formats": MEASURES, "columns": MEASURES_SHOWN},
 }
 """How the report shows the tables that hold more columns than it shows."""
