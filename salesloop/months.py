@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 
@@ -57,8 +59,6 @@ def _all(unit: str, months: list[pd.Period], say: Say):
 
 def checkin(unit: str, as_of: str, *, say: Say = print):
     """Run the execution stage inside a month as of a day and return its summary."""
-    import datetime as dt
-
     from salesloop import run
 
     load_unit(unit)
@@ -69,6 +69,7 @@ def checkin(unit: str, as_of: str, *, say: Say = print):
     month = pd.Period(day, "M")
     if unit == DEMO:
         _demo_until(month - 1, say)
+        _demo_on(month, day, say)
     _plans_in(unit)
     return run.report(unit, str(month), as_of=day, out=say)
 
@@ -124,13 +125,25 @@ def _demo_until(month: pd.Period, say: Say) -> None:
 
     if driver.imported(month):
         return
+    say(f"{month}  demo company: a month passes")
+    _land(*driver.prepare(DEMO, month))
+    driver.mark_imported(month)
+
+
+def _demo_on(month: pd.Period, day: dt.date, say: Say) -> None:
+    """Import what the demo's CRM exports on a day inside a month, unless the data reach that far already."""
+    from salesloop.demo import driver
+
+    if driver.imported(month) or day <= driver.known_until(DEMO, month - 1) or month > driver.last_period():
+        return
+    say(f"{month}  demo company: as of {day}")
+    _land(*driver.prepare(DEMO, month, as_of=day))
+
+
+def _land(folder: Path, day: dt.date) -> None:
     from salesloop import sources, store
 
-    say(f"{month}  demo company: a month passes")
-    folder, day = driver.prepare(DEMO, month)
-    landing = sources.load([folder], load_unit(DEMO), as_of=day)
-    store.land(DEMO, landing, as_of=day)
-    driver.mark_imported(month)
+    store.land(DEMO, sources.load([folder], load_unit(DEMO), as_of=day), as_of=day)
 
 
 def _plans_in(unit: str) -> None:
