@@ -6,6 +6,7 @@ does, is measured against the pipeline model's own expectation for the same step
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ from salesloop.metrics.pipeline.model import effects, leave_base, open_moves
 from salesloop.metrics.pipeline.stays import exposures, visits
 
 HORIZON = 3
-MODEL_ERROR = 0.22
+MODEL_ERROR = 0.24
 """What the model itself may be off by, as a share of the money: measured on simulated companies."""
 CONFIDENCE = 0.90
 _Z = 1.645
@@ -56,7 +57,7 @@ class Stakes:
         self.deals, self.events = deals.drop_duplicates("opportunity_id").reset_index(drop=True), events
         self.as_of, self.stages, self.country = as_of, stages, country
         self.first = int(steps.step_of(pd.Series([pd.Timestamp("1970-01-01") + pd.Timedelta(days=made.since)]))[0])
-        self.until, table = made.until, made.table
+        self.until, self.order, table = made.until, made.order, made.table
         self.entered = table.loc[table["exit"] == "", ["opportunity_id", "stage", "start"]]
         some = thinned(self.deals, _MODEL_DEALS)
         self.model: Model = pipeline.fit(some, self._events(some), as_of=as_of, stages=stages)
@@ -79,10 +80,11 @@ class Stakes:
         whole = self.deals[self._of(cell)]
         deals = thinned(whole, _CELL_DEALS)
         scale = len(whole) / max(len(deals), 1)
-        reference, share = self._reference(cell, self._lived(deals, cell.stage))
+        rows = self._lived(deals, cell.stage)
+        reference, share = self._reference(cell, rows)
         if reference is None:
             return none
-        money, spread = self._difference(deals, cell, reference, share)
+        money, spread = self._difference(deals, cell, rows, reference, share)
         half = _Z * np.hypot(spread, MODEL_ERROR * money)
         n_open = int((whole["status"] == "open").sum())
         told = {"money": money, "money_low": money - half, "money_high": money + half}
@@ -107,7 +109,7 @@ class Stakes:
             "step": lived["step"].to_numpy(), "left": lived["to"].notna().to_numpy(),
             "lost": lived["to"].isin(["lost", "void"]).to_numpy(),
             "leave_logit": base_leave[at, age] + own_leave[place] + times[steps.timing(lived["step"].to_numpy())],
-            "lost_logit": base_lost[at, age] + own_lost[place],
+            "lost_logit": base_lost[at, age] + own_lost[place], "type": _types(deals)[place],
         })  # fmt: skip
 
     def _reference(self, cell, rows: pd.DataFrame) -> tuple[Shift | None, float]:
@@ -125,21 +127,26 @@ class Stakes:
             leaves = sigmoid(rows["leave_logit"].to_numpy() + found.leave)
             share = float((sigmoid(rows["lost_logit"].to_numpy() + found.lost) * leaves).sum() / leaves.sum())
             leave, lost = moved(float(np.log(cell.ratio)), cell.direction, share)
-            found = shift(
-                rows.assign(
-                    leave_logit=rows["leave_logit"] + leave * after, lost_logit=rows["lost_logit"] + lost * after
-                )
-            )
+            logit = rows["leave_logit"].to_numpy() + found.leave
+            seen = np.where(after, slowed(logit, leave), logit) - found.leave
+            found = shift(rows.assign(leave_logit=seen, lost_logit=rows["lost_logit"] + lost * after))
         return found, share
 
-    def _difference(self, deals: pd.DataFrame, cell, reference: Shift, share: float) -> tuple[float, float]:
+    def _difference(
+        self, deals: pd.DataFrame, cell, rows: pd.DataFrame, reference: Shift, share: float
+    ) -> tuple[float, float]:
         """Return the money between the reference and the present, and its standard error from that of the ratio."""
-        events = self._events(deals)
+        events, stage = self._events(deals), cell.stage
         log = float(np.log(cell.ratio))
-        off = moved(log, cell.direction, share)
-        now = self._worth(deals, events, cell.stage, reference, off)
-        young = self._younger(deals, events, cell, float(np.exp(off[0])))
-        money = self._worth(*young, cell.stage, reference, (0.0, 0.0)) - now
+        leave, lost = moved(log, cell.direction, share)
+        at = Change(speed=float(np.exp(reference.leave)), conversion=float(np.exp(-reference.lost)), stage=stage)
+        off = [
+            Change(speed=float(np.exp(odds)), conversion=float(np.exp(-lost)), stage=stage, column="type", value=kind)
+            for kind, odds in _odds(rows, reference, leave).items()
+        ]
+        pace = float(np.exp(leave))
+        now = self._worth(self._slow_start(cell, pace), deals, events, (at, *off))
+        money = self._worth(self.model, *self._younger(deals, events, cell, pace), (at,)) - now
         return money, abs(money) * cell.ratio_se / max(abs(log), cell.ratio_se)
 
     def _younger(
@@ -166,18 +173,64 @@ class Stakes:
         created = deals["created_at"].where(~none, deals["opportunity_id"].map(when.to_dict()))
         return deals.assign(created_at=created), events.assign(at=at.fillna(events["at"]))
 
-    def _worth(
-        self, deals: pd.DataFrame, events: pd.DataFrame, stage: str, at: Shift, off: tuple[float, float]
-    ) -> float:
+    def _slow_start(self, cell, pace: float) -> Model:
+        """Return the model with fewer deals past a slowed stage at the end of the step that they are created in."""
+        order, names = dict(zip(self.order["stage"], self.order["order"], strict=True)), self.model.stages
+        here = order.get(cell.stage, np.inf)
+        later = np.array([*[order.get(name, -np.inf) > here for name in names], True, False])
+
+        def held(share: np.ndarray) -> np.ndarray:
+            usual = names[int(np.argmax(share[:-2]))]
+            if cell.nature != "change" or pace >= 1 or order.get(usual, np.inf) > here:
+                return share
+            made = np.where(later, share * pace, share)
+            made[names.index(cell.stage)] += share.sum() - made.sum()
+            return made
+
+        starts = {name: held(share) for name, share in self.model.starts.items()}
+        return dataclasses.replace(self.model, start=held(self.model.start), starts=starts)
+
+    def _worth(self, model: Model, deals: pd.DataFrame, events: pd.DataFrame, change: tuple[Change, ...]) -> float:
         """Return the expected bookings of the cell's deals, open and to come, in the next three months."""
-        change = Change(
-            speed=float(np.exp(at.leave + off[0])), conversion=float(np.exp(-at.lost - off[1])), stage=stage
-        )
         drawn = pipeline.simulate(
-            self.model, deals, events, as_of=self.as_of, horizon=HORIZON, n=_DRAWS, seed=_SEED, change=change,
+            model, deals, events, as_of=self.as_of, horizon=HORIZON, n=_DRAWS, seed=_SEED, change=change,
             country=self.country, stages=self.stages,
         )  # fmt: skip
         return float(drawn.total().sum(axis=0).mean())
+
+
+def _types(deals: pd.DataFrame) -> np.ndarray:
+    return (
+        (deals["type"] if "type" in deals else pd.Series("None", index=deals.index)).astype(str).to_numpy(dtype=object)
+    )
+
+
+def _odds(rows: pd.DataFrame, reference: Shift, pace: float) -> dict[str, float]:
+    """Return for each type of deal the log of the odds of leaving in a step that a pace comes to.
+
+    Deals that leave fast, such as renewals, lose more odds at the same pace than those that leave slowly.
+    """
+    p = sigmoid(rows["leave_logit"].to_numpy() + reference.leave)
+    told = {}
+    for kind, inside in rows.groupby("type").indices.items():
+        usual = float(np.square(p[inside]).sum() / p[inside].sum())
+        logit = float(np.log(usual / (1 - usual)))
+        told[str(kind)] = float(slowed(np.array([logit]), pace)[0]) - logit
+    return told
+
+
+def slowed(logit: np.ndarray, log_pace: float) -> np.ndarray:
+    """Return the logits of leaving in a step when the same is done at another pace: 1 - (1 - p) ** pace.
+
+    Examples
+    --------
+    Half of the deals leave in a step; at half of the pace it is 29 %:
+
+    >>> round(float(sigmoid(slowed(np.array([0.0]), np.log(0.5)))[0]), 3)
+    0.293
+    """
+    stay = -np.logaddexp(0.0, logit) * np.exp(log_pace)
+    return np.log(-np.expm1(stay)) - stay
 
 
 def moved(log_ratio: float, direction: str, share: float) -> tuple[float, float]:
