@@ -23,6 +23,7 @@ from salesloop.sources.landing import FileReport, Landing
 __all__ = ["Draft", "FileReport", "Landing", "draft", "load", "plan"]
 
 _STALE_DAYS = 45
+_PULSE = ("opportunities", "activities", "leads")
 
 
 def draft(paths: str | Path | Iterable[str | Path], config: UnitConfig) -> Draft:
@@ -112,7 +113,7 @@ def _open_questions(made: Draft, file: Path | None) -> DataError:
     ]
     where = f"params/{file.parent.name}/{file.name}" if file else "the mapping"
     return DataError(
-        f"{len(lines)} open question{'s' if len(lines) > 1 else ''} about the data", found="\n  ".join(["", *lines]) + "\n ",
+        f"{len(lines)} open question{'s' if len(lines) > 1 else ''} about the data", found="\n  ".join(["", *lines]),
         next_step=f"answer in {where} where it says ?, then import again",
     )  # fmt: skip
 
@@ -138,12 +139,13 @@ def _landing(made: Draft, config: UnitConfig, as_of: dt.date | None) -> Landing:
 def _spans(built: build.Built, as_of: dt.date | None) -> None:
     """Note the days that each file spans, and which export is old beside the others or the day of the export."""
     spans = [build.span(made) for made in built.frames]
-    newest = max([as_of] if as_of else [span[1] for span in spans if span], default=None)
+    dated = [span[1] for made, span in zip(built.frames, spans) if span and made.table.name in _PULSE]
+    newest = as_of or max(dated, default=None)
     for made, span in zip(built.frames, spans):
-        if span is None or newest is None:
+        if span is None:
             continue
         made.report.notes.append(f"{made.report.read:,} rows, dated {span[0]} to {span[1]}")
-        if (newest - span[1]).days > _STALE_DAYS and made.table.name in ("opportunities", "activities", "leads"):
+        if newest and (newest - span[1]).days > _STALE_DAYS and made.table.name in _PULSE:
             made.report.notes.append(
                 f"the last row is of {span[1]}: is this export older than the others, or filtered?"
             )

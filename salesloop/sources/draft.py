@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from salesloop.clean import plain_label
 from salesloop.errors import SalesloopError, raise_all
 from salesloop.params import UnitConfig
 from salesloop.schema import TABLES
-from salesloop.sources import build, detect, guess, moments, read, words
+from salesloop.sources import build, detect, guess, keys, moments, read, words, written
 from salesloop.sources.guess import Notes, Question
 from salesloop.sources.landing import FileReport
 from salesloop.sources.mapping import ASK, FileMapping, Mapping, asked, pattern
@@ -60,19 +56,11 @@ class Draft:
         target = Path(file)
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_name(f".{target.name}.{os.getpid()}")
-        draft.write_text(self._added_to(target) or self.text(), encoding="utf-8")
+        old = [] if self.questions or self.known is None else self.known.files
+        added = written.added(target, old, self.mapping, self.doubts, self.samples) if target.is_file() else ""
+        draft.write_text(added or self.text(), encoding="utf-8")
         draft.replace(target)
         return target
-
-    def _added_to(self, target: Path) -> str:
-        """Return a file's text with the new entries below, where what it says stays as it is; else ""."""
-        old = self.known.files if self.known else []
-        if self.questions or not old or not target.is_file() or self.mapping.files[: len(old)] != old:
-            return ""
-        text = target.read_text(encoding="utf-8-sig").rstrip("\n")
-        return (
-            "\n".join([text, *(line for entry in self.mapping.files[len(old) :] for line in self._entry(entry))]) + "\n"
-        )
 
     def lines(self) -> list[str]:
         """Return what the draft holds, for the terminal: files with their tables, assumptions, questions."""
@@ -88,56 +76,7 @@ class Draft:
 
     def text(self) -> str:
         """Return the mapping as commented YAML."""
-        lines = ["# Which file is which table, and which column is which. Correct what is wrong and import again.",
-                 "# A `?` asks for an answer; `complete: true` says that a row missing from a file was deleted.",
-                 "# Leave a file out with `table: null`.", "version: 1"]  # fmt: skip
-        if self.questions:
-            lines += [
-                "",
-                "# Questions:",
-                *(f"#   {plain_label(f'{one.file}, {one.place}: {one.text}', 600)}" for one in self.questions),
-            ]
-        lines.append("files:" if self.mapping.files else "files: []")
-        for entry in self.mapping.files:
-            lines += self._entry(entry)
-        return "\n".join(lines) + "\n"
-
-    def _entry(self, entry: FileMapping) -> list[str]:
-        content = {
-            name: value
-            for name, value in entry.model_dump(exclude_defaults=True).items()
-            if value not in ({}, [], "", None)
-        }
-        content = {"file": entry.file, **content}
-        content["table"] = entry.table
-        samples = self.samples.get(entry.file, {})
-        lines: list[str] = []
-        for name, value in content.items():
-            doubt = self.doubts.get(f"{entry.file}: {name}")
-            lines += [f"# {plain_label(doubt, 300)}"] if doubt else []
-            if name == "columns":
-                lines.append("columns:")
-                lines += [
-                    f"  {_yaml({column: label})}{_comment(samples.get(label, []))}" for column, label in value.items()
-                ]
-            else:
-                lines += _block(name, value)
-        return [("  - " if at == 0 else "    ") + line for at, line in enumerate(lines)]
-
-
-def _yaml(content: Any) -> str:
-    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=10_000, default_flow_style=False).strip()
-
-
-def _block(name: str, value: Any) -> list[str]:
-    if not isinstance(value, dict):
-        return [f"{name}: {json.dumps(value, ensure_ascii=False)}" if isinstance(value, list) else _yaml({name: value})]
-    return _yaml({name: value}).split("\n")
-
-
-def _comment(samples: list[str]) -> str:
-    shown = " · ".join(plain_label(text, 24) for text in samples)
-    return f"  # {shown}" if shown else ""
+        return written.whole(self.mapping, self.questions, self.doubts, self.samples)
 
 
 def make(paths: Any, config: UnitConfig, known: Mapping | None = None, *, only: str | None = None) -> Draft:
@@ -330,7 +269,7 @@ def complete(
     guess.dates(sheet, working, notes, orders)
     guess.numbers(sheet, working, notes)
     guess.word_values(sheet, working, notes)
-    guess.key(sheet, working, notes)
+    keys.key(sheet, working, notes)
     for name in ("dates", "units", "percent", "decimal", "currency", "values", "key", "repeats"):
         setattr(entry, name, getattr(working, name))
     _tell_stand_ins(entry, notes)

@@ -298,3 +298,14 @@ def test_files_of_activities_may_count_alike(put, unit):
     )
     landing = load(file.parent, unit)
     assert landing.tables["activities"].column("activity_id").to_pylist() == ["call:1", "task:1"]
+
+
+def test_a_mapping_in_another_style_is_written_anew(put, unit, root):
+    _mapping(root).parent.mkdir(parents=True)
+    _mapping(root).write_text("files:\n- {file: deals.csv, table: opportunities}\n", encoding="utf-8")
+    load(put("deals.csv", HEAD + ROWS), unit)
+    load(put("users.csv", "User Id,Full Name,Email\n1,Ann,a@x\n"), unit)
+    assert [entry["file"] for entry in yaml.safe_load(_mapping(root).read_text(encoding="utf-8"))["files"]] == [
+        "deals.csv",
+        "users.csv",
+    ]
