@@ -9,6 +9,7 @@ import pandas as pd
 
 from salesloop import periods
 from salesloop.params import UnitConfig
+from salesloop.schema import TABLES
 from salesloop.store.base import literal
 from salesloop.store.state import View, table_state
 
@@ -49,7 +50,9 @@ def _fiscal_months(year: int, start: int) -> list[pd.Period]:
 
 
 def with_home(rows: str, name: str, *, config: UnitConfig, end: dt.date) -> str:
-    """Return SQL for rows with ``currency`` filled in and ``amount_home``, ``rate``; both NULL where there is no rate.
+    """Return SQL for rows with ``currency`` filled in, ``rate`` and ``amount_home``; NULL where there is no rate.
+
+    Prices are turned into home money where they stand.
 
     Parameters
     ----------
@@ -62,14 +65,18 @@ def with_home(rows: str, name: str, *, config: UnitConfig, end: dt.date) -> str:
     end : date
         The day whose rate counts for what is open.
     """
-    money = "amount" if name != "products" else "list_price"
     dated = DATED[name]
     day = f'coalesce("{dated}", {literal(end)})' if dated else literal(end)
     home = f"'{config.currency}'"
-    return f"""
-        SELECT d.* EXCLUDE (currency, on_day), d.currency,
-               CASE WHEN d.currency = {home} THEN 1 ELSE r.rate END AS rate,
-               CASE WHEN d.currency = {home} THEN d.{money}
-                    ELSE CAST(round(d.{money} * r.rate, 2) AS DECIMAL(18,2)) END AS amount_home
+    found = f"""
+        SELECT d.* EXCLUDE (on_day), CASE WHEN d.currency = {home} THEN 1 ELSE r.rate END AS rate
         FROM (SELECT * REPLACE (coalesce(upper(currency), {home}) AS currency), {day} AS on_day FROM ({rows})) d
         LEFT JOIN rates r ON d.currency = r.currency AND d.on_day >= r.month AND d.on_day < r.until"""
+    money = TABLES[name].of_type("money")
+    prices = ", ".join(f'{_home(column)} AS "{column}"' for column in money if column != "amount")
+    amount = f", {_home('amount')} AS amount_home" if "amount" in money else ""
+    return f"SELECT *{f' REPLACE ({prices})' if prices else ''}{amount} FROM ({found})"
+
+
+def _home(column: str) -> str:
+    return f'CAST(round("{column}" * rate, 2) AS DECIMAL(18,2))'

@@ -173,6 +173,20 @@ def test_home_money_by_plan_rate_then_by_month_then_not_at_all(tmp_path, acme):
     assert meta["tie_out"][-1] == {"line": "ours", "n": 4, "amount": "2350.24"}
 
 
+def test_prices_and_order_lines_are_home_money_too(tmp_path, acme):
+    unit(tmp_path, plan_rates={2026: {"USD": 7.0}})
+    store.land(acme, landing(
+        as_of="2026-11-30", opportunities=[deal("a")], orders=[{"order_id": "o", "ordered_on": "2026-10-05", "amount": "2.00", "currency": "USD"}],
+        order_lines=[{"line_id": "1", "order_id": "o", "net_price": "1.01", "list_price": "1.50", "amount": "2.02", "currency": "usd"}],
+        products=[{"product": "p", "list_price": "1.50", "currency": "USD"}, {"product": "q", "list_price": "1.50"}],
+    ))  # fmt: skip
+    book, _ = frozen(acme)
+    line = book.table("order_lines").iloc[0]
+    assert (line["net_price"], line["list_price"], line["amount"], line["amount_original"]) == (7.07, 10.5, 14.14, 2.02)
+    assert book.table("orders")["amount"].tolist() == [14.0]
+    assert book.table("products").set_index("product")["list_price"].to_dict() == {"p": 10.5, "q": 1.5}
+
+
 def test_stages_are_taken_from_the_plan_else_derived(acme):
     event = {"opportunity_id": "a", "event_id": "1", "at": "2026-09-03 02:00", "from_stage": None, "to_stage": "Zeta"}
     store.land(acme, landing(as_of="2026-11-30", opportunities=[deal("a"), deal("b", "won", closed_on="2026-10-01")], stage_events=[
