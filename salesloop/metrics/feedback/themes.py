@@ -118,7 +118,7 @@ def fit(
         return None
     if matrix.shape[1] <= k or len(full) < LEAST:
         return None
-    factors = NMF(k, init="nndsvda", max_iter=300, tol=1e-3)
+    factors = NMF(k, init="nndsvda", max_iter=300, tol=1e-3, random_state=0)
     with _quiet():
         factors.fit(matrix)
     names = tuple(weights.get_feature_names_out())
@@ -143,7 +143,7 @@ def _across(matrix: Any, k: int) -> float:
 
     halves = [matrix[0::2], matrix[1::2]]
     with _quiet():
-        made = [NMF(k, init="nndsvda", max_iter=200, tol=1e-3).fit(half).components_ for half in halves]
+        made = [NMF(k, init="nndsvda", max_iter=200, tol=1e-3, random_state=0).fit(half).components_ for half in halves]
     told = [_explained(half, _shares(half, other), other) for half, other in zip(halves, made[::-1], strict=True)]
     return float(np.mean(told))
 
