@@ -268,7 +268,7 @@ def _target(month, level, name, amount, targets, values, n) -> Change:
     scope = level if name is None else f"{level}:{name}"
     return Change(f"target:{month}:{scope}", "target", f"targets {month} {scope}",
                   float(same["amount"].iloc[-1]) if len(same) else None, row, "symmetric_ratchet", "10 %", n,
-                  "goals.targets", "loop.reason.target", values)  # fmt: skip
+                  "goals.targets", "loop.reason.target" if name is None else "loop.reason.target_team", values)  # fmt: skip
 
 
 def open_actions(actions: pd.DataFrame) -> list[Change]:

@@ -78,6 +78,9 @@ def _what(row: Mapping[str, Any], text: Text) -> str:
     if isinstance(plan, dict) and {"period", "level", "measure"} <= plan.keys():
         whose = plain(plan.get("name") or "") or text.word(plan["level"])
         return f"{text.period(plan['period'])} · {whose} · {text.word(plan['measure'])}"
+    if isinstance(plan, dict) and plan.get("lever") and isinstance(plan.get("change"), (int, float)):
+        scope = plain(text.word(plan.get("applies_to") or "all"))
+        return f"{text.word(plan['lever'])} · {scope} · {text.points(plan['change']).partition(' ')[0]}%"
     if isinstance(plan, dict) and plan.get("what"):
         return plain(plan["what"])
     name = str(row.get("parameter") or row["id"])

@@ -291,6 +291,15 @@ def test_decisions_ask_in_one_sentence_each():
     ]
     rows += [change("action", {"due": "2026-11-30"}, amount=5.0), change("action", {"due": None}, amount=6.0)]
     rows += [change("intervention", {"what": "More leads"}, effect=3.0, low=1.0, high=5.0)]
+    rows += [
+        change(
+            "intervention",
+            {"what": "x", "lever": "size", "applies_to": "S", "change": 0.1},
+            effect=3.0,
+            low=1.0,
+            high=5.0,
+        )
+    ]
     rows += [change("technical", {"a": 1}), change("technical", [], parameter="watched_stages")]
     frame = pd.DataFrame([{**row, **{k: json.dumps(row[k]) for k in ("old", "new", "values")}} for row in rows])
     told = brief.asked(frame, automatic=["stall_limits"])
@@ -304,6 +313,14 @@ def test_decisions_ask_in_one_sentence_each():
         "old": 16.0,
     }
     assert values["brief.decide.actions"] == {"n": 2, "amount": 11.0, "due": "2026-11-30"}
+    assert values["brief.decide.lever"] == {
+        "lever": "size",
+        "scope": "S",
+        "change": 0.1,
+        "effect": 3.0,
+        "low": 1.0,
+        "high": 5.0,
+    }
     assert values["brief.decide.technical"] == {"what": "watched_stages", "n": 3}
     assert "brief.decide.simulation" in brief.asked(frame, automatic=[], simulation=True)["message"].tolist()
     assert brief.asked(frame.iloc[:0], automatic=[], simulation=True).empty

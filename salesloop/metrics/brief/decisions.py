@@ -70,13 +70,16 @@ def _targets(rows: list[dict]) -> list[Sentence]:
 
 
 def _interventions(rows: list[dict]) -> list[Sentence]:
-    return [
-        ("brief.decide.intervention", {
-            "what": row["new"].get("what") or row["id"], "effect": row["values"].get("effect"),
-            "low": row["values"].get("low"), "high": row["values"].get("high"),
-        })
-        for row in rows if row["kind"] == "intervention"
-    ]  # fmt: skip
+    return [_intervention(row) for row in rows if row["kind"] == "intervention"]
+
+
+def _intervention(row: dict) -> Sentence:
+    """Ask for one change to try: by its lever where it has one, else by its own words."""
+    plan, values = row["new"], {key: row["values"].get(key) for key in ("effect", "low", "high")}
+    if plan.get("lever") and plan.get("change") is not None:
+        lever = {"lever": plan["lever"], "scope": plan.get("applies_to") or "all", "change": plan["change"]}
+        return "brief.decide.lever", {**lever, **values}
+    return "brief.decide.intervention", {"what": plan.get("what") or row["id"], **values}
 
 
 def _actions(rows: list[dict]) -> list[Sentence]:
