@@ -7,7 +7,7 @@ import pytest
 from salesloop.book import Book
 from salesloop.errors import ParameterError
 from salesloop.metrics import pipeline, whatif
-from salesloop.metrics.whatif import ask, estimators, joint, levers, panels, past, scenarios
+from salesloop.metrics.whatif import ask, estimators, joint, levers, panels, past, price, scenarios
 from tests.metrics.pipeline_company import company
 
 
@@ -289,3 +289,34 @@ def test_errors_by_group_need_many_groups_and_then_widen():
     told = joint.fit(rows, [trial], factors=["quarter", "team"], group="team", family="binomial", clustered=True)["b"]
     assert told.se > 0
     assert told.low < 0 < told.high
+
+
+def test_prices_are_read_product_by_product():
+    rng = np.random.default_rng(6)
+    made = []
+    for item, slope in (("steady", -0.4), ("keen", -2.5)):
+        paid = np.exp(rng.normal(0, 0.2, 400))
+        quantity = np.exp(3 + slope * np.log(paid) + rng.normal(0, 0.2, 400))
+        days = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 720, 400), unit="D")
+        made.append(
+            pd.DataFrame(
+                {
+                    "product": item,
+                    "quantity": quantity,
+                    "net_price": 100 * paid,
+                    "list_price": 110.0,
+                    "ordered_on": days,
+                }
+            )
+        )
+    lines = pd.concat(made, ignore_index=True)
+    table = price.elasticities(lines).set_index("item")
+    assert table["verdict"].to_dict() == {"steady": "inelastic", "keen": "elastic"}
+    assert table["estimate"].to_dict() == {
+        "steady": pytest.approx(-0.4, abs=0.12),
+        "keen": pytest.approx(-2.5, abs=0.12),
+    }
+    found = price.of_price(lines, table.reset_index(), as_of=pd.Timestamp("2025-12-31").date())
+    assert [lever.scope for lever in found] == ["steady"]
+    # a price 10 % up brings 1.1 ** 0.6 of the money
+    assert scenarios.changes_of(found[0], 0.1)[0].size == pytest.approx(1.1 ** (1 + table.loc["steady", "estimate"]))

@@ -8,13 +8,13 @@ import pandas as pd
 
 from salesloop import periods
 from salesloop.metrics.goals import Ground
-from salesloop.metrics.whatif import ask, build, estimators, joint, levers, past, runner, say, scenarios
+from salesloop.metrics.whatif import ask, build, estimators, joint, levers, past, price, runner, say, scenarios
 from salesloop.metrics.whatif.ask import scenario
 from salesloop.metrics.whatif.build import all_levers
 from salesloop.metrics.whatif.runner import Simulation, simulation
 
 __all__ = [
-    "Simulation", "aims", "all_levers", "ask", "build", "effects", "estimators", "has_moved", "joint", "levers", "past", "propose",
+    "Simulation", "aims", "all_levers", "ask", "build", "effects", "estimators", "has_moved", "joint", "levers", "past", "price", "propose",
     "run", "runner", "say", "scenario", "scenarios", "simulation",
 ]  # fmt: skip
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from salesloop.metrics.goals import capacity as staffing
 from salesloop.metrics.goals.ground import Ground
-from salesloop.metrics.whatif import levers
+from salesloop.metrics.whatif import levers, price
 from salesloop.metrics.whatif.levers import Lever
 from salesloop.metrics.whatif.runner import Simulation
 
@@ -18,7 +18,13 @@ _FOCUS = ("segment", "product")
 
 
 def all_levers(
-    sim: Simulation, bottlenecks: pd.DataFrame, staff: pd.DataFrame, *, land: Ground, moved: bool = False
+    sim: Simulation,
+    bottlenecks: pd.DataFrame,
+    staff: pd.DataFrame,
+    *,
+    land: Ground,
+    moved: bool = False,
+    lines: pd.DataFrame | None = None,
 ) -> list[Lever]:
     """Return every lever that the data carry.
 
@@ -34,6 +40,8 @@ def all_levers(
         From ``goals.ground``: for what a rep books and how starters ramp.
     moved : bool
         Whether a rep ever changed teams.
+    lines : DataFrame, optional
+        Order lines, for prices.
     """
     if not sim.ready:
         return []
@@ -48,6 +56,8 @@ def all_levers(
     found.append(_capacity(staff, land))
     there = staff[staff["ended"].isna() | (staff["ended"] > pd.Timestamp(land.as_of))]
     found.append(levers.moving(sim.deals, there, as_of=sim.as_of, moved=moved))
+    if lines is not None and len(lines):
+        found += price.of_price(lines, price.elasticities(lines), as_of=sim.as_of)
     return [lever for lever in found if lever is not None]
 
 

@@ -119,7 +119,7 @@ def spread(level: np.ndarray, noise: np.ndarray) -> tuple[float, float, float]:
     return mean, float(np.sqrt(var)), float(mean + pull * (level[-1] - mean))
 
 
-def _block_of(month: np.ndarray, last: pd.Period) -> np.ndarray:
+def block_of(month: np.ndarray, last: pd.Period) -> np.ndarray:
     """Return the block of months given as year x 12 + month - 1: 0 is the latest; -1 outside the last three years."""
     back = (last.year * 12 + last.month - 1) - month
     block = back // BLOCK
@@ -144,7 +144,7 @@ def lived_by_block(deals: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFra
     """Return stays by stage and block: ``opportunity_id, stage, block, left, lost``; blocks count back from the latest, 0."""
     moves = stays.visits(deals, open_moves(deals, events, stages), as_of=as_of, staged=len(events) > 0)
     lived = stays.exposures(moves, as_of=as_of)
-    block = _block_of(lived["step"].to_numpy() // PER_MONTH, first_month(as_of) - 1)
+    block = block_of(lived["step"].to_numpy() // PER_MONTH, first_month(as_of) - 1)
     made = lived.assign(
         block=block, left=lived["to"].notna().astype(int), lost=lived["to"].isin(["lost", "void"]).astype(int)
     )
@@ -196,7 +196,7 @@ def of_volume(
     weight = arrivals._work(counts.index, country) * np.array([season[m] for m in counts.index.month])
     mine = own if column is None else own[own[column].astype(str) == str(value)]
     seen = arrivals.monthly_counts(mine, as_of=as_of).reindex(counts.index, fill_value=0.0)
-    block = _block_of(np.array([m.year * 12 + m.month - 1 for m in counts.index]), first_month(as_of) - 1)
+    block = block_of(np.array([m.year * 12 + m.month - 1 for m in counts.index]), first_month(as_of) - 1)
     frame = pd.DataFrame({"block": block, "n": seen.to_numpy(), "w": weight})[block >= 0]
     blocks = int(frame["block"].max()) + 1 if len(frame) else 0
     n, w = _by_block(frame, "n", blocks), _by_block(frame, "w", blocks)
@@ -215,7 +215,7 @@ def of_size(deals: pd.DataFrame, *, as_of: dt.date) -> Lever | None:
     if len(won) < 5:
         return None
     month = (won["closed_on"].dt.year * 12 + won["closed_on"].dt.month - 1).to_numpy()
-    frame = won[["amount"]].assign(block=_block_of(month, first_month(as_of) - 1))
+    frame = won[["amount"]].assign(block=block_of(month, first_month(as_of) - 1))
     told = frame[frame["block"] >= 0].groupby("block")["amount"].agg(["mean", "size"]).sort_index(ascending=False)
     told = told[told["size"] >= 5]
     if told.empty:

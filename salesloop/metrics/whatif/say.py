@@ -28,6 +28,7 @@ EFFECTS = {"lever": "word", "measure": "word", "scope_kind": "word", "start": "d
            "placebo_p": "ratio", "verdict": "word", "why": "word", "n": "count"}  # fmt: skip
 EFFECTS_SHOWN = ("what", "lever", "measure", "scope", "start", "design", "estimate", "low", "high", "minimum_detectable",
                  "placebo_p", "verdict", "why")  # fmt: skip
+PRICE = {"estimate": "ratio", "low": "ratio", "high": "ratio", "n": "count", "verdict": "word"}
 PROMISES = {
     "lever": "word",
     "scope": "word",
@@ -128,6 +129,17 @@ def promises(table: pd.DataFrame, scenarios: pd.DataFrame) -> pd.DataFrame:
     made = table[["what", "lever", "scope", "start", "due"]].reset_index(drop=True)
     return made.assign(**{"from": found["level_now"], "to": found["level_then"], "uom": found["uom"],
                           "effect": table["expected_effect"].to_numpy()})  # fmt: skip
+
+
+def price(table: pd.DataFrame) -> Sentence:
+    """Say what order lines tell about prices."""
+    if table.empty:
+        return "whatif.price_none", {}
+    counts = table["verdict"].value_counts()
+    return "whatif.price", {
+        "n": len(table),
+        **{name: int(counts.get(name, 0)) for name in ("inelastic", "elastic", "reversed", "cannot_tell")},
+    }
 
 
 def effects(table: pd.DataFrame) -> list[Sentence]:

@@ -90,6 +90,8 @@ def _row(lever: Lever, sim: Simulation, targets: pd.DataFrame, trust: dict, cost
 
 def then(lever: Lever, change: float) -> float:
     """Return a lever's level after a relative change, in its own unit."""
+    if lever.lever == "price":
+        return lever.now * (1 + change)
     if lever.uom == "share":
         odds = lever.now / (1 - lever.now) * (1 + change) if lever.now < 1 else np.inf
         return float(odds / (1 + odds)) if np.isfinite(odds) else 1.0
@@ -100,6 +102,8 @@ def then(lever: Lever, change: float) -> float:
 
 def changes_of(lever: Lever, change: float) -> tuple[Change, ...]:
     """Return the simulation's changes of a lever at a relative change."""
+    if lever.lever == "price":
+        return lever.at((1 + change) ** (1 + lever.extra["elasticity"]) - 1)
     if lever.lever != "focus":
         return lever.at(change)
     best, worst = lever.changes
