@@ -141,6 +141,13 @@ def test_a_growth_target_counts_from_its_base():
     assert found.loc[("month", "company"), "target"] == pytest.approx(60.0)
 
 
+def test_the_target_of_a_rate_is_a_mean_over_months_and_no_sum():
+    rows = pd.DataFrame([target(f"2026-{m}", v) for m, v in ((10, 0.8), (11, 0.9), (12, 0.7))])
+    months = [OCTOBER, OCTOBER + 1, OCTOBER + 2]
+    assert execution.pace.target_of(rows, "2026Q4", months, facts([], []), 1, rate=True) == pytest.approx(0.8)
+    assert execution.pace.target_of(rows, "2026Q4", months, facts([], []), 1) == pytest.approx(2.4)
+
+
 def test_a_zero_target_has_no_attainment():
     row = pace_of(facts(["2026-10-06"], [30.0]), [target("2026-10", 0.0)]).loc[("month", "company")]
     assert np.isnan(row["attainment"]) and row["actual"] == 30.0

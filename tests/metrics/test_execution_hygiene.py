@@ -172,3 +172,34 @@ def test_a_teams_sheet_holds_its_own_rows_only(rules):
         warned, none, examples.deals().assign(team=["A", "B", "A"]), proposed(rules).head(0), as_of=END
     )
     assert sheets.loc[sheets["item"] == "warning", "team"].tolist() == ["B"]
+
+
+def test_what_an_owner_left_behind_is_the_managers_to_hand_over(rules):
+    reps = examples.canonical("reps", {"rep_id": ["r1"], "left_on": ["2026-10-15"]})
+    warned = execution.warn.warnings(execution.hygiene.violations(rules, ready(reps=reps)))
+    none = execution.check_actions(
+        examples.canonical("actions", {}), examples.deals(), examples.activities(), as_of=END
+    )
+    made = execution.warn.propose(
+        warned, none, examples.deals(), period=OCTOBER, describe=lambda message, **values: message
+    )
+    assert made["owner"].tolist() == ["Max"] and made["rule"].tolist() == ["owner_left"]
+
+
+def test_proposed_actions_come_back_through_the_door(rules, tmp_path, monkeypatch):
+    from salesloop import sources
+    from salesloop.params import UnitConfig
+
+    monkeypatch.setenv("SALESLOOP_ROOT", str(tmp_path))
+    folder = tmp_path / "params" / "north" / "plan"
+    folder.mkdir(parents=True)
+    execution.warn.plan_rows(proposed(rules), dt.date(2026, 11, 6)).to_csv(
+        folder / "actions.csv", index=False, encoding="utf-8-sig"
+    )
+    back = sources.plan("north", UnitConfig(unit="north")).tables["actions"].to_pandas()
+    assert (
+        back["id"].tolist() == ["2026-10-01"]
+        and back["deal_set"].tolist() == ["D2"]
+        and back["owner"].tolist() == ["Ann"]
+    )
+    assert str(back["due"].iloc[0])[:10] == "2026-11-30" and str(back["created"].iloc[0])[:10] == "2026-11-06"

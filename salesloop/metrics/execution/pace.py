@@ -62,15 +62,27 @@ def horizons(period: pd.Period, fiscal_start: int = 1) -> dict[str, tuple[str, l
     }  # fmt: skip
 
 
-def target_of(rows: pd.DataFrame, label: str, months: list[pd.Period], facts: pd.DataFrame, fiscal_start: int) -> float:
-    """Return one scope's target for a label: as stated, else the sum of its months or quarters if all are stated."""
+def target_of(
+    rows: pd.DataFrame,
+    label: str,
+    months: list[pd.Period],
+    facts: pd.DataFrame,
+    fiscal_start: int,
+    *,
+    rate: bool = False,
+) -> float:
+    """Return one scope's target for a label: as stated, else the sum of its months or quarters if all are stated.
+
+    Of a rate it is their mean.
+    """
     stated = {row.period: _amount(row, facts, fiscal_start) for row in rows.itertuples(index=False)}
     if label in stated:
         return stated[label]
     quarters = sorted({periods.quarter_label(month, fiscal_start) for month in months})
     for parts in ([str(month) for month in months], quarters if len(months) == 12 else []):
         if parts and all(part in stated for part in parts):
-            return float(sum(stated[part] for part in parts))
+            whole = float(sum(stated[part] for part in parts))
+            return whole / len(parts) if rate else whole
     return float("nan")
 
 
@@ -151,9 +163,12 @@ def _level(table, plan, measure, level, label, months, fiscal_start, as_of) -> l
             continue
         facts = groups.get(name, recent[:0])
         actual, n = measures.actual(facts, measure, "company", None, months) if len(facts) else _nothing(table, measure)
+        aim = target_of(rows, label, months, table, fiscal_start, rate=measures.is_rate(table, measure))
+        if level != "company" and not n and aim != aim:
+            continue
         made.append({
             "level": level, "name": None if level == "company" else name, "measure": measure, "actual": actual, "n": n,
-            "target": target_of(rows, label, months, table, fiscal_start), "trailing": _trailing(facts, table, as_of),
+            "target": aim, "trailing": _trailing(facts, table, as_of),
             "linearity": linearity(facts, months, as_of=as_of),
         })  # fmt: skip
     return made
@@ -268,15 +283,32 @@ def for_figure(table: pd.DataFrame, most: int = 14) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``level, name, attainment, elapsed_share`` of the shortest horizon that has targets; reps only where no team has
-        one, and at most 14 rows.
+        ``level, name, attainment, elapsed_share`` of the shortest horizon that has targets; regions only where no team
+        has one, reps only where neither has, and at most 14 rows.
     """
     rows = table[(table["measure"] == "bookings") & (table["target"] > 0)] if len(table) else table
     columns = ["level", "name", "attainment", "elapsed_share"]
     if rows.empty:
         return pd.DataFrame(columns=columns)
     rows = rows[rows["horizon"] == rows["horizon"].iloc[0]]
-    if (rows["level"] == "team").any():
-        rows = rows[rows["level"] != "rep"]
+    part = next((level for level in ("team", "region", "rep") if (rows["level"] == level).any()), "team")
+    rows = rows[rows["level"].isin(["company", part])]
     rows = rows.assign(order=rows["level"].map({level: i for i, level in enumerate(LEVELS)}))
     return rows.sort_values(["order", "name"], kind="stable").head(most)[columns].reset_index(drop=True)
+
+
+def overview(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that a page shows: the company in all horizons, regions and teams in the month; reps stand apart."""
+    if table.empty:
+        return table
+    company = table["level"] == "company"
+    parts = table["level"].isin(["region", "team"]) & (table["horizon"] == "month")
+    return table[company | parts].reset_index(drop=True)
+
+
+def of_reps(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the month's rows of reps, in the order of names."""
+    if table.empty:
+        return table.assign(rep=None)
+    rows = table[(table["level"] == "rep") & (table["horizon"] == "month")]
+    return rows.assign(rep=rows["name"]).sort_values(["rep", "measure"], kind="stable").reset_index(drop=True)

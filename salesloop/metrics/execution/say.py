@@ -13,6 +13,7 @@ PACE = {"horizon": "word", "period": "period", "level": "word", "measure": "word
         "linearity": "ratio", "n": "count"}  # fmt: skip
 PACE_SHOWN = ("horizon", "level", "name", "measure", "target", "actual", "attainment", "elapsed_share", "gap",
               "run_rate_needed", "run_rate", "linearity", "n")  # fmt: skip
+PACE_REPS = ("rep", "measure", "target", "actual", "attainment", "gap", "run_rate_needed", "run_rate", "n")
 HYGIENE = {"rule": "word", "n": "count", "of": "count", "share": "percent", "amount": "money", "before": "count",
            "trend": "count"}  # fmt: skip
 LISTED = {"rule": "word", "kind": "word", "amount": "money", "days": "days", "step": "word"}

@@ -65,7 +65,7 @@ def propose(
         continues, or None).
     """
     live = deals[deals["status"] == "open"].drop_duplicates("opportunity_id").set_index("opportunity_id")
-    sets = [*_carried(checked, live), *_fresh(found, checked)]
+    sets = [*_carried(checked, live), *_fresh(found, checked, live)]
     rows = sorted(sets, key=lambda row: (-row["amount"], row["deal_set"]))[:ACTIONS_MOST]
     due = pd.Timestamp(periods.end(period + 1))
     made = [
@@ -103,11 +103,14 @@ def _carried(checked: pd.DataFrame, live: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def _fresh(found: pd.DataFrame, checked: pd.DataFrame) -> list[dict]:
+def _fresh(found: pd.DataFrame, checked: pd.DataFrame, live: pd.DataFrame) -> list[dict]:
+    """Return new sets by owner and reason; what is to be handed over is the manager's to do."""
     undone = checked.loc[checked["verdict"] != "done", "left"]
     busy = {ident for left in undone for ident in split_ids(left)}
     chosen = found[(found["act"] == True) & ~found["id"].isin(busy) & (found["amount"] > 0)]  # noqa: E712
-    chosen = chosen.assign(owner=chosen["rep"].fillna(""))
+    manager = chosen["id"].map(live["manager"]) if "manager" in live else chosen["rep"]
+    owner = chosen["rep"].mask((chosen["step"] == "hand_over") & manager.notna(), manager)
+    chosen = chosen.assign(owner=owner.fillna(""))
     rows = []
     for (owner, rule), group in chosen.groupby(["owner", "rule"], sort=True):
         best = group.head(DEALS_MOST)
@@ -134,7 +137,8 @@ def team_sheets(
             made = pd.DataFrame({"team": table["owner"].map(latest).astype(object), "item": item, "subject_id": table["id"],
                                  "what": table["what"], "owner": table["owner"], "state": table[state]})  # fmt: skip
             made["amount"] = table.get("amount", np.nan)
-            made["days"] = (pd.Timestamp(as_of) - pd.to_datetime(table["due"])) / pd.Timedelta(days=1)
+            late = (pd.Timestamp(as_of) - pd.to_datetime(table["due"])) / pd.Timedelta(days=1)
+            made["days"] = late.where(late > 0)
             parts.append(made)
     if len(found):
         parts.append(pd.DataFrame({"team": found["team"], "item": "warning", "subject_id": found["id"], "what": found["rule"],
