@@ -64,10 +64,16 @@ def inputs(
     return {
         "unit": unit, "period": period, "as_of": as_of, "languages": list(languages),
         "snapshot": files.hashes(snapshot, tables),
-        "parameters": short(config.model_dump(mode="json"), load_period(unit, period).model_dump(mode="json")),
+        "parameters": short(config.model_dump(mode="json"), load_period(unit, period).model_dump(mode="json"), _rules(unit)),
         "ledger": short(ledger.read(unit, before=period)), "earlier": _earlier(unit, period, as_of),
         "code": code(), "environment": environment(),
     }  # fmt: skip
+
+
+def _rules(unit: str) -> str:
+    """Return the unit's own hygiene rules as they are written, empty where it keeps the default."""
+    file = paths.params(unit) / "hygiene.yml"
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
 
 
 def _earlier(unit: str, period: str, as_of: str | None) -> str:
