@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ACTION_DAYS = 30.0
 EFFORT, EFFORT_MOST = 0.10, 0.03
-CHANGE_MOST = 0.6
+CHANGE_MOST = 1.5
 SINCE = "_since"
 """Kept with each decision: before which day it did not act, because it was not given yet."""
 
@@ -85,15 +85,24 @@ def _lever(company: Company, row: dict, since: float) -> list[Rule]:
     if row.get("id") in planted or start is None:
         return []
     world, end = company.world, as_day(row.get("end"))
+    last = world.day(end) + 1 if end else np.inf
     begin = max(world.day(start), since, world.day(approved) + 1 if approved else -np.inf)
     lever, ident = str(row.get("lever") or ""), str(row.get("id"))
-    kind, value = str(row.get("applies_to_kind") or ""), str(row.get("applies_to") or "")
+    kind, value = _scope(row)
     change = number(row.get("change"))
     if not np.isfinite(change):
-        days = max((world.day(end) + 1 if end else begin + 90.0) - begin, 30.0)
+        days = max(min(last, begin + 90.0) - begin, 30.0)
         change = _share(company, levers.scope_of(kind, value, world.people), number(row.get("expected_effect")), days)
     factor = 1.0 + truth_of_lever(company, ident) * float(np.clip(change, -CHANGE_MOST, CHANGE_MOST))
-    return levers.rules_of_lever(world, lever, kind, value, begin, np.inf, factor, ident)
+    return levers.rules_of_lever(world, lever, kind, value, begin, last, factor, ident)
+
+
+def _scope(row: dict) -> tuple[str, str]:
+    """Return to what a lever applies; where its name says it more closely (``lever · stage / segment · change``), that."""
+    told = [part.strip() for part in str(row.get("what") or "").split(" · ")]
+    if len(told) == 3 and " / " in told[1]:
+        return "", told[1]
+    return str(row.get("applies_to_kind") or ""), str(row.get("applies_to") or "")
 
 
 def _share(company: Company, scope: levers.Scope, effect: float, days: float) -> float:

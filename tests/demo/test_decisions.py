@@ -115,6 +115,31 @@ def test_targets_move_effort_slightly():
     assert 0 < created[1] - created[0] < 10
 
 
+def test_a_lever_holds_for_what_it_names_while_it_lasts():
+    company = Company(seed=1, months=20, lever_truth=0.5)
+    what = "conversion · Proposal / Mid-market · +85%"
+    decisions.take(
+        company,
+        lever(what=what, applies_to_kind="segment", applies_to="Mid-market", end="2025-09-30", change=0.4),
+        since=0.0,
+    )
+    rules = company.world.rules
+    assert {rule.where for rule in rules} == {(("stage", 3), ("segment", 1))}
+    span = {(rule.start, rule.end) for rule in rules}
+    assert span == {(company.world.day(dt.date(2025, 7, 1)), company.world.day(dt.date(2025, 10, 1)))}
+    odds = {rule.cause: rule.factor for rule in rules}
+    assert np.isclose(odds["advance"] / odds["lost"], 1.2), "half of the 40 % promised"
+
+
+def test_a_promise_in_money_alone_becomes_a_share_of_what_is_usual():
+    company = Company(seed=1, months=2, scale=40.0, lever_truth=1.0)
+    row = lever(lever="size", change=None, start="2024-02-01", end="2024-03-31", expected_effect=672_000.0)
+    decisions.take(company, row, since=0.0)
+    assert np.isclose(company.world.rules[0].factor, 1.1, atol=0.005), (
+        "two months usually bring 6.72 m: 40 x 0.5 x 168,000 each"
+    )
+
+
 def test_scopes_are_read_as_people_write_them():
     people = Company(seed=1, months=1).world.people
     assert levers.scope_of("company", "all", people) == ()
