@@ -3,4 +3,14 @@
 from salesloop.metrics.series.panel import SeriesForecast, forecast, level_break, point
 from salesloop.metrics.series.pool import AVERAGED, METHODS, entrants, rolling, seasonal_naive
 
-__all__ = ["AVERAGED", "METHODS", "SeriesForecast", "entrants", "forecast", "level_break", "point", "rolling", "seasonal_naive"]
+__all__ = [
+    "AVERAGED",
+    "METHODS",
+    "SeriesForecast",
+    "entrants",
+    "forecast",
+    "level_break",
+    "point",
+    "rolling",
+    "seasonal_naive",
+]

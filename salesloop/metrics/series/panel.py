@@ -191,32 +191,28 @@ def _joined(flat: np.ndarray, ids: list, horizon: int, period: int, notes: list[
         {"unique_id": ids[row], "kind": "short_history", "period": None, "value": int(known[row])}
         for row in np.flatnonzero(short & (known > 0))
     ]
-    rows = stack.origins(safe, horizon, period, most=_ORIGINS) if (known >= stack._LEAST_KNOWN).any() else None
-    dense = np.flatnonzero(~sparse & (known >= stack._LEAST_KNOWN))
-    if rows is None or not len(rows.target):
+    dense = np.flatnonzero(~sparse & (known >= stack.LEAST_KNOWN))
+    if len(dense) < stack.LEAST_SERIES:
+        notes.append({"unique_id": None, "kind": "stack_few", "period": None, "value": len(dense)})
         return mean, method, _rolled(flat, horizon, period)
+    rows = stack.origins(safe, horizon, period, most=_ORIGINS)
     return _stacked(rows, dense, safe, told, mean, method, horizon, period, notes)
 
 
 def _stacked(rows, dense, safe, told, mean, method, horizon, period, notes):
     """Let the stack in where enough series can teach it and it beats the average on series it has not seen."""
-    forecast = rows.average.copy()
-    if len(dense) < stack.LEAST_SERIES:
-        notes.append({"unique_id": None, "kind": "stack_few", "period": None, "value": len(dense)})
-    else:
-        inside = np.isin(rows.series, dense)
-        part = stack.Origins(*(getattr(rows, name)[inside] for name in stack.Origins.__dataclass_fields__))
-        unseen = stack.unseen(part)
-        gain = np.abs(unseen - part.actual) / part.scale - np.abs(part.average - part.actual) / part.scale
-        won = gain.mean() < 0
-        kind = "stack_used" if won else "stack_lost"
-        base = float((np.abs(part.average - part.actual) / part.scale).mean())
-        notes.append({"unique_id": None, "kind": kind, "period": None, "value": float(gain.mean() / max(base, 1e-12))})
-        if won:
-            seen, scale = stack.features(safe[dense], {k: v[dense] for k, v in told.items()}, period)
-            shift = stack.fit(part, np.ones(len(part.target), bool)).predict(seen.reshape(-1, seen.shape[2]))
-            mean[dense] = mean[dense] + shift.reshape(len(dense), horizon) * scale[:, None]
-            method[dense], forecast[inside] = "stack", unseen
+    forecast, inside = rows.average.copy(), np.isin(rows.series, dense)
+    part = stack.Origins(*(getattr(rows, name)[inside] for name in stack.Origins.__dataclass_fields__))
+    unseen = stack.unseen(part)
+    gain = np.abs(unseen - part.actual) / part.scale - np.abs(part.average - part.actual) / part.scale
+    won, base = gain.mean() < 0, float((np.abs(part.average - part.actual) / part.scale).mean())
+    kind = "stack_used" if won else "stack_lost"
+    notes.append({"unique_id": None, "kind": kind, "period": None, "value": float(gain.mean() / max(base, 1e-12))})
+    if won:
+        seen, scale = stack.features(safe[dense], {k: v[dense] for k, v in told.items()}, period)
+        shift = stack.fit(part, np.ones(len(part.target), bool)).predict(seen.reshape(-1, seen.shape[2]))
+        mean[dense] = mean[dense] + shift.reshape(len(dense), horizon) * scale[:, None]
+        method[dense], forecast[inside] = "stack", unseen
     errors = {"series": rows.series, "end": rows.end, "lead": rows.lead, "forecast": forecast, "actual": rows.actual}
     return mean, method, errors
 

@@ -83,25 +83,32 @@ def seasonal_naive(values: np.ndarray, horizon: int, period: int = 12) -> np.nda
 
 
 def rolling(
-    values: np.ndarray, horizon: int, *, origins: int = 12, least: int = 3, step: int = 1, period: int = 12
+    values: np.ndarray, horizon: int, *, origins: int = 12, least: int = 3, period: int = 12
 ) -> list[tuple[int, dict[str, np.ndarray], np.ndarray]]:
     """Return the entrants' forecasts from earlier ends of the same series, with what came.
+
+    All ends are forecast at once: each series is moved so that every end falls into the last column.
 
     Returns
     -------
     list of (end, forecasts, actual)
-        `end` is the number of columns that were known; actual is series by horizon, NaN beyond the data.
+        `end` is the number of columns that were known; actual is series by horizon, NaN beyond the data and for series
+        with fewer than `least` known values by then.
     """
-    n, found = values.shape[1], []
-    for end in range(n - 1, max(n - 1 - origins * step, least - 1), -step):
-        known = values[:, :end]
-        live = np.isfinite(known).sum(axis=1) >= least
-        if not live.any():
-            continue
-        told = entrants(np.where(live[:, None], known, 1.0), horizon, period=period)
-        came = np.full((len(values), horizon), np.nan)
+    count, n = values.shape
+    ends = list(range(n - 1, max(n - 1 - origins, least - 1), -1))
+    if not ends:
+        return []
+    moved = np.full((len(ends), count, ends[0]), np.nan)
+    came = np.full((len(ends), count, horizon), np.nan)
+    for place, end in enumerate(ends):
+        moved[place, :, ends[0] - end :] = values[:, :end]
         width = min(horizon, n - end)
-        came[:, :width] = values[:, end : end + width]
-        came[~live] = np.nan
-        found.append((end, told, came))
-    return found
+        came[place, :, :width] = values[:, end : end + width]
+    live = np.isfinite(moved).sum(axis=2) >= least
+    came[~live] = np.nan
+    told = entrants(np.where(live[:, :, None], moved, 1.0).reshape(-1, ends[0]), horizon, period=period)
+    return [
+        (end, {name: part.reshape(len(ends), count, horizon)[place] for name, part in told.items()}, came[place])
+        for place, end in enumerate(ends)
+    ]

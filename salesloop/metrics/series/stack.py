@@ -15,7 +15,8 @@ import numpy as np
 from salesloop.metrics.series import pool, season
 
 LEAST_SERIES = 30
-_ORIGINS, _LEAST_KNOWN, _FOLDS, _SEEDS = 28, 8, 3, 3
+LEAST_KNOWN = 8
+_ORIGINS, _FOLDS, _SEEDS = 28, 3, 3
 _MOST_ROWS = 260_000
 _TREES: dict[str, Any] = {
     "loss": "absolute_error", "max_iter": 60, "learning_rate": 0.08, "max_leaf_nodes": 15, "max_features": 0.5,
@@ -45,8 +46,8 @@ class Origins:
 def origins(values: np.ndarray, horizon: int, period: int = 12, most: int = _ORIGINS) -> Origins:
     """Return rows of rolling origins: every series, from every earlier end, at every lead whose actual is known."""
     n, parts = values.shape[1], []
-    for end in range(n - 1, max(n - 1 - most, _LEAST_KNOWN - 1), -1):
-        live = np.flatnonzero(np.isfinite(values[:, :end]).sum(axis=1) >= _LEAST_KNOWN)
+    for end in range(n - 1, max(n - 1 - most, LEAST_KNOWN - 1), -1):
+        live = np.flatnonzero(np.isfinite(values[:, :end]).sum(axis=1) >= LEAST_KNOWN)
         live = live[np.isfinite(values[live, end - 1])]
         if len(live):
             parts.append(_rows(values, live, end, horizon, period))

@@ -1,0 +1,173 @@
+"""Series: known answers, short histories, the calendar, level breaks, and intervals that keep their word."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from salesloop import periods
+from salesloop.metrics import series
+from salesloop.metrics.series import breaks, calendar, pool, season, stack
+
+AS_OF = dt.date(2026, 10, 31)
+
+
+def panel(values: dict[str, np.ndarray], last: str = "2026-10") -> pd.DataFrame:
+    rows = [
+        {"unique_id": name, "period": month, "value": value}
+        for name, found in values.items()
+        for month, value in zip(pd.period_range(end=last, periods=len(found), freq="M"), found, strict=True)
+        if np.isfinite(value)
+    ]
+    return pd.DataFrame(rows, columns=["unique_id", "period", "value"])
+
+
+def test_a_line_and_a_season_are_continued():
+    line = 100 + 2.0 * np.arange(48)
+    told = series.forecast(panel({"a": line}), horizon=3, as_of=AS_OF).table
+    assert told["mean"].tolist() == pytest.approx([196, 198, 200], rel=0.01)
+    wave = np.tile(100 + 30 * np.sin(np.arange(12) * np.pi / 6), 4)
+    told = series.forecast(panel({"a": wave}), horizon=12, as_of=AS_OF).table
+    assert told["mean"].to_numpy() == pytest.approx(wave[:12], rel=0.03)
+
+
+@pytest.mark.parametrize(("n", "method"), [(0, None), (1, "last_value"), (2, "last_value"), (3, "average"), (6, "average"),
+                                           (12, "average"), (24, "average"), (36, "average")])  # fmt: skip
+def test_every_length_of_history_has_an_answer_or_says_that_it_has_none(n, method):
+    rng = np.random.default_rng(n)
+    told = series.forecast(panel({"a": 100 * np.exp(0.2 * rng.standard_normal(n))}), horizon=3, as_of=AS_OF).table
+    if method is None:
+        assert told.empty
+        return
+    assert set(told["method"]) == {method}
+    assert told["mean"].between(40, 250).all()
+    assert (told["n"] == n).all()
+    assert (told["p10"] < told["p50"]).all()
+    assert (told["p90"] > told["p50"]).all()
+    assert told["p97_5"].isna().all() == (n < 24)  # 19 errors at a lead are needed for 95 %
+
+
+def test_a_missing_month_is_missing_and_a_month_that_is_not_over_is_left_out():
+    values = np.full(30, 100.0)
+    values[20] = np.nan
+    given = pd.concat([panel({"a": values}), pd.DataFrame([{"unique_id": "a", "period": "2026-11", "value": 3.0}])])
+    told = series.forecast(given, horizon=1, as_of=AS_OF)
+    assert told.table["mean"].tolist() == pytest.approx([100.0])
+    assert told.table["period"].astype(str).tolist() == ["2026-11"]
+    assert set(told.notes["kind"]) == {"incomplete_month", "missing_months", "stack_few"}
+    zero = series.forecast(panel({"a": np.nan_to_num(values)}), horizon=1, as_of=AS_OF)
+    assert zero.table["mean"].iloc[0] < 99
+
+
+def test_nothing_after_as_of_is_read():
+    rng = np.random.default_rng(2)
+    full = panel({"a": 100 + 10 * rng.standard_normal(40)})
+    early = series.forecast(full, horizon=3, as_of=dt.date(2026, 6, 30), country="CN")
+    cut = series.forecast(
+        full[full["period"] <= pd.Period("2026-06")], horizon=3, as_of=dt.date(2026, 6, 30), country="CN"
+    )
+    pd.testing.assert_frame_equal(early.table, cut.table)
+
+
+def test_sales_never_fall_below_zero_but_a_score_may():
+    down = np.linspace(100, 2, 30)
+    assert series.forecast(panel({"a": down}), horizon=12, as_of=AS_OF).table[["mean", "p2_5", "p10"]].min().min() >= 0
+    score = np.linspace(50, -40, 30)
+    assert series.forecast(panel({"a": score}), horizon=3, as_of=AS_OF, non_negative=False).table["mean"].max() < -30
+
+
+def test_a_sparse_series_gets_its_mean_level():
+    rng = np.random.default_rng(3)
+    rare = np.where(rng.random(60) < 0.25, 40.0, 0.0)
+    told = series.forecast(panel({"a": rare}), horizon=1, as_of=AS_OF)
+    assert told.table["method"].iloc[0] == "sparse"
+    assert told.table["mean"].iloc[0] == pytest.approx(10, abs=6)
+
+
+def test_the_working_days_and_the_spring_festival_are_found():
+    months = pd.period_range("2022-01", periods=48, freq="M")
+    days = np.array([periods.working_days(month, "CN") for month in months])
+    festival = calendar.festival_share(months)
+    rng = np.random.default_rng(4)
+    sales = days / 21 * np.exp(-0.6 * festival + 0.05 * rng.standard_normal(48))
+    found = calendar.effects(sales[None], months, "CN")
+    true = days / 21 * np.exp(-0.6 * festival)
+    assert np.abs(np.log(found) - np.log(true / true.mean())).max() < 0.12
+    assert festival[months == "2023-01"] == pytest.approx(
+        17 / 21
+    )  # new year on 22 January: from 15 January to 4 February
+    assert festival[months == "2024-02"] == 1.0
+
+
+def test_level_breaks_are_found_where_they_are_and_not_on_steady_series():
+    rng = np.random.default_rng(5)
+    steady = 100 * np.exp(0.2 * rng.standard_normal((400, 36)))
+    trend = steady * np.exp(np.linspace(0, 0.5, 36))
+    assert (breaks.find(steady)[0] >= 0).mean() < 0.05
+    assert (breaks.find(trend)[0] >= 0).mean() < 0.05
+    jumped = steady * np.where(np.arange(36) < 26, 1.0, 2.5)
+    at, factor = breaks.find(jumped)
+    assert (np.abs(at - 26) <= 1).mean() > 0.9
+    assert np.median(factor[at >= 0]) == pytest.approx(2.5, rel=0.1)
+    told = series.forecast(panel({"a": jumped[0]}), horizon=1, as_of=AS_OF)
+    assert told.table["mean"].iloc[0] == pytest.approx(250, rel=0.25)
+    assert "level_break" in set(told.notes["kind"])
+
+
+def test_eighty_percent_means_eighty_percent():
+    rng = np.random.default_rng(6)
+    inside, n = 0, 60
+    for _ in range(n):
+        values = 100 * np.exp(0.25 * rng.standard_normal(37))
+        told = series.forecast(panel({"a": values[:36]}), horizon=1, as_of=AS_OF).table.iloc[0]
+        inside += told["p10"] <= values[36] <= told["p90"]
+    assert 0.65 <= inside / n <= 0.93
+
+
+def test_the_stack_enters_only_where_many_series_teach_it_and_it_wins():
+    rng = np.random.default_rng(7)
+    noise = {f"s{i}": 100 + 10 * rng.standard_normal(30) for i in range(stack.LEAST_SERIES)}
+    few = series.forecast(panel(dict(list(noise.items())[:10])), horizon=2, as_of=AS_OF)
+    assert set(few.notes["kind"]) == {"stack_few"}
+    wave = {}
+    for i in range(30):  # the average cannot know that every series falls by half after three good months
+        base = [100.0, 100.0, 100.0]
+        while len(base) < 36:
+            base.append(50.0 if len(base) % 4 == 3 else 100.0 + 3 * rng.standard_normal())
+        wave[f"w{i:02d}"] = np.array(base) * (1 + i / 10)
+    told = series.forecast(panel(wave), horizon=2, as_of=AS_OF)
+    assert "stack_used" in set(told.notes["kind"])
+    assert set(told.table["method"]) == {"stack"}
+    lost = series.forecast(panel(noise), horizon=2, as_of=AS_OF)
+    assert ("stack_lost" in set(lost.notes["kind"])) == (set(lost.table["method"]) == {"average"})
+
+
+def test_seasonal_factors_are_shrunk_to_none_where_there_is_only_noise():
+    rng = np.random.default_rng(8)
+    flat = 100 + 10 * rng.standard_normal((50, 36))
+    assert season.factors(flat).std(axis=1).mean() < 0.04
+    assert (season.factors(flat[:, :20]) == 1).all()
+
+
+def test_m3_is_forecast_as_well_as_measured_elsewhere(shared_data):
+    long = pd.read_csv(shared_data / "ts_m3_odd" / "m3_long.csv.gz")
+    meta = pd.read_csv(shared_data / "ts_m3_odd" / "m3_meta.csv")
+    monthly = long[long["series"].isin(meta.loc[meta["period"] == "MONTHLY", "series"])]
+    train = monthly[monthly["split"] == "train"].groupby("series")["value"].apply(np.array)
+    test = np.stack(
+        monthly[monthly["split"] == "test"].groupby("series")["value"].apply(np.array).reindex(train.index).tolist()
+    )
+    values = np.full((len(train), max(map(len, train))), np.nan)
+    for row, known in enumerate(train):
+        values[row, values.shape[1] - len(known) :] = known
+    told = pool.entrants(values, 18)
+    smape = {k: float((200 * np.abs(f - test) / (np.abs(f) + np.abs(test))).mean()) for k, f in told.items()}
+    published = pd.read_csv(shared_data / "ts_m3_odd" / "published_forecasts.csv.gz")
+    theta = published[published["method"] == "THETA"].pivot_table(index="series", columns="h", values="forecast")
+    theirs = theta.reindex(train.index).to_numpy()[:, :18]
+    best = float((200 * np.abs(theirs - test) / (np.abs(theirs) + np.abs(test))).mean())
+    assert smape["average"] < best * 1.01
+    assert smape["average"] < smape["theta"] < smape["seasonal_naive"]
