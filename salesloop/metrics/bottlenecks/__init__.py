@@ -45,12 +45,17 @@ class Diagnosis:
     found : Found
         The search itself.
     table : DataFrame
-        One row a cell, flagged first; empty where the stage history does not carry it.
+        One row a cell, flagged first; empty where the stage history does not carry it. ``renewals`` is what would have
+        followed the money within 15 months, shown apart.
+    follow, follow_n : float, int
+        The share of amounts won that was renewed within 15 months, and over how many deals.
     """
 
     stays: Stays
     found: Found
     table: pd.DataFrame
+    follow: float = float("nan")
+    follow_n: int = 0
 
     @property
     def flagged(self) -> pd.DataFrame:
@@ -63,8 +68,13 @@ class Diagnosis:
         return self.table.head(max(SHOWN, len(self.flagged)))
 
     def total(self) -> dict[str, float]:
-        """Return the money at stake over all flagged cells: ``value, low, high, n`` (open deals in them)."""
-        rows = self.flagged
+        """Return the money at stake: ``value, low, high, n`` (open deals in the cells).
+
+        All changes that are flagged, each a cause of its own; without any, the largest lasting difference, as lasting
+        ones share deals and do not add up.
+        """
+        changes = self.flagged[self.flagged["nature"] == "change"]
+        rows = changes if len(changes) else self.flagged.head(1)
         if rows.empty:
             return {"value": np.nan, "low": np.nan, "high": np.nan, "n": 0}
         value, half = rows["money"].sum(), np.sqrt(np.square(rows["money"] - rows["money_low"]).sum())
@@ -73,7 +83,7 @@ class Diagnosis:
 
 _COLUMNS = ["pipeline", "stage", "segment_kind", "segment", "n", "conversion", "low", "high", "p50_days", "p75_days",
             "excess_days", "money", "money_low", "money_high", "q_value", "flagged", "since", "direction", "nature", "ratio",
-            "observed", "expected", "moves", "p_value", "n_open"]  # fmt: skip
+            "observed", "expected", "moves", "p_value", "n_open", "renewals"]  # fmt: skip
 
 
 def diagnose(
@@ -109,7 +119,10 @@ def diagnose(
         return Diagnosis(made, found, pd.DataFrame(columns=_COLUMNS).astype({"flagged": bool}))
     cells = find.describe(found.cells, deals, made)
     stakes = money.Stakes(deals, events, as_of=as_of, stages=stages, country=country, made=made)
-    return Diagnosis(made, found, money.priced(cells, stakes, q=q)[_COLUMNS])
+    follow, n = gains.renewed_value(deals, as_of=as_of)
+    table = money.priced(cells, stakes, q=q)
+    table["renewals"] = table["money"].astype(float) * follow
+    return Diagnosis(made, found, table[_COLUMNS], follow, n)
 
 
 def split_by(deals: pd.DataFrame, names: list[str]) -> list[str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Sentence = tuple[str, dict]
 FORMATS = {"segment_kind": "word", "n": "count", "conversion": "percent", "low": "percent", "high": "percent", "p50_days": "days",
            "p75_days": "days", "excess_days": "days", "money": "money", "money_low": "money", "money_high": "money", "q_value": "ratio",
-           "flagged": "word", "since": "period", "direction": "word", "nature": "word", "ratio": "ratio", "n_open": "count"}  # fmt: skip
+           "flagged": "word", "since": "period", "direction": "word", "nature": "word", "ratio": "ratio", "n_open": "count", "renewals": "money"}  # fmt: skip
 SHOWN = ("stage", "segment", "direction", "since", "money", "money_low", "money_high", "excess_days", "n", "conversion", "low", "high",
          "p50_days", "q_value", "flagged")  # fmt: skip
 SLIPS = {"period": "period", "n": "count", "slipped": "count", "rate": "percent", "low": "percent", "high": "percent",
@@ -105,6 +105,9 @@ def others(told: Diagnosis) -> list[Sentence]:
     more = len(told.flagged) - 1 - len(rows)
     if more > 0:
         said.append(("bottlenecks.more", {"n": more}))
+    if len(told.flagged) and np.isfinite(told.follow):
+        follow = {"money": told.total()["value"] * told.follow, "rate": told.follow, "n": told.follow_n}
+        said.append(("bottlenecks.follow", follow))
     basis = {
         "n": told.stays.table["row"].nunique(),
         "cells": len(told.table),
