@@ -1,0 +1,114 @@
+"""The pipeline model against a company whose rates are known: chances, calibration, arrivals, common random numbers."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from salesloop.metrics import pipeline
+from salesloop.metrics.pipeline import Change
+from tests.metrics.pipeline_company import company
+
+TRUE = 0.7 * 0.65 * 0.7
+
+
+@pytest.fixture(scope="module")
+def made():
+    deals, events, as_of = company(months=30, per_month=40, seed=11)
+    return deals, events, as_of, pipeline.fit(deals, events, as_of=as_of)
+
+
+def test_the_number_of_closed_deals_decides_how_much_is_told_apart():
+    deals, events, as_of = company(months=8, per_month=30, seed=3)
+    closed = deals.index[deals["status"] != "open"]
+    for keep, kind in ((3, "none"), (12, "average"), (40, "stage_age"), (len(closed), "multistate")):
+        few = deals.drop(closed[keep:])
+        told = events[events["opportunity_id"].isin(few["opportunity_id"])]
+        model = pipeline.fit(few, told, as_of=as_of)
+        assert (model.kind == kind) or (keep == 3 and model.kind == "none"), (keep, model.kind)
+    assert pipeline.fit(deals[deals["status"] == "open"], events[:0], as_of=as_of).kind == "none"
+
+
+def test_chances_of_new_deals_come_near_the_true_one(made):
+    deals, events, as_of, model = made
+    young = deals.assign(status="open", stage="qualify", closed_on=pd.NaT, created_at=pd.Timestamp(as_of)).head(200)
+    young["opportunity_id"] = [f"n{i}" for i in range(len(young))]
+    drawn = pipeline.simulate(model, young, events[:0], as_of=as_of, horizon=12, n=10)
+    assert drawn.deals["p_win"].mean() == pytest.approx(TRUE, abs=0.06)
+    assert (drawn.deals["p_win"] + drawn.deals["p_lost"]).max() <= 1.0 + 1e-9
+
+
+def test_later_stages_are_likelier_to_be_won(made):
+    deals, events, as_of, model = made
+    told = pipeline.simulate(model, deals, events, as_of=as_of, horizon=12, n=10).deals
+    by_stage = told.groupby("stage")["p_win"].mean()
+    assert by_stage["qualify"] < by_stage["propose"] < by_stage["negotiate"]
+    assert by_stage["negotiate"] == pytest.approx(0.7, abs=0.1)
+
+
+def test_the_month_ahead_is_as_large_as_it_has_been(made):
+    deals, events, as_of, model = made
+    drawn = pipeline.simulate(model, deals, events, as_of=as_of, horizon=3, n=2000, seed=5)
+    per_month = 40 * TRUE * 1000  # what the company books a month once it has run for a while
+    assert drawn.total().mean(axis=1) == pytest.approx([per_month] * 3, rel=0.25)
+
+
+def test_the_same_seed_gives_the_same_draws_and_no_change_changes_nothing(made):
+    deals, events, as_of, model = made
+    how = {"as_of": as_of, "horizon": 3, "n": 300, "seed": 8}
+    first = pipeline.simulate(model, deals, events, **how)
+    assert (first.amount == pipeline.simulate(model, deals, events, **how).amount).all()
+    assert (first.amount == pipeline.simulate(model, deals, events, change=Change(), **how).amount).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "sign"),
+    [(Change(conversion=1.3), 1), (Change(conversion=0.7), -1), (Change(size=1.2), 1), (Change(volume=1.5), 1),
+     (Change(speed=0.4, stage="propose"), -1), (Change(volume=1.5, column="product", value="none such"), 0)],
+)  # fmt: skip
+def test_a_change_moves_the_draws_its_way(made, change, sign):
+    deals, events, as_of, model = made
+    how = {"as_of": as_of, "horizon": 4, "n": 400, "seed": 8}
+    moved = pipeline.simulate(model, deals, events, change=change, **how).total().sum(axis=0)
+    moved = moved - pipeline.simulate(model, deals, events, **how).total().sum(axis=0)
+    assert np.sign(round(float(moved.mean()), 6)) == sign
+
+
+def test_the_parts_add_up_and_a_table_of_them_holds_all_the_money(made):
+    deals, events, as_of, model = made
+    drawn = pipeline.simulate(model, deals, events, as_of=as_of, horizon=3, n=200, seed=1)
+    frame = drawn.frame()
+    assert frame["amount"].sum() == drawn.amount.sum(dtype=np.float64)
+    one = frame[(frame["draw"] == 7) & (frame["period"] == str(drawn.months[1]))]["amount"].sum()
+    assert one == drawn.total()[1, 7]
+
+
+def test_what_comes_after_the_day_is_not_read(made):
+    deals, events, _, _ = made
+    from salesloop.metrics.forecast import as_known
+
+    day = dt.date(2025, 6, 30)
+    then, past = as_known(deals, events, day)
+    late = deals.assign(amount=deals["amount"].where(~(deals["created_at"] > pd.Timestamp(day)), 1e9))
+    then_again, past_again = as_known(late, events, day)
+    a = pipeline.simulate(pipeline.fit(then, past, as_of=day), then, past, as_of=day, horizon=2, n=50)
+    b = pipeline.simulate(
+        pipeline.fit(then_again, past_again, as_of=day), then_again, past_again, as_of=day, horizon=2, n=50
+    )
+    assert (a.amount == b.amount).all()
+
+
+def test_stated_chances_hold_in_the_past(made):
+    deals, events, as_of, _ = made
+    from salesloop.metrics import forecast
+
+    period = pd.Period(as_of, "M")
+    told = forecast.past_probabilities(
+        deals, events, pd.DataFrame({"stage": [], "kind": []}), period=period, state_known="events"
+    )
+    assert len(told) > 60
+    assert told["p"].mean() == pytest.approx(told["won"].mean(), abs=0.1)
+    assert forecast.deals.brier(told["p"].to_numpy(), told["won"].to_numpy()) < told["won"].var() + 0.01
