@@ -29,7 +29,7 @@ def told():
 
 
 def test_levels_add_up_in_every_draw(told):
-    deals, _, period, drawn, _, _, _, made = told
+    _, _, period, drawn, _, _, _, made = told
     who = pd.DataFrame({"owner_id": drawn.owners, "rep": drawn.owners, "team": ["A", "B"] * (len(drawn.owners) // 2),
                         "region": "N"})  # fmt: skip
     table = outlook.by_level(made, who, period)
