@@ -18,7 +18,6 @@ NAMES = (
     "Frank Shen", "余晨", "Lu Han", "Helen Qian", "方圆", "Ren Jun", "Peter Shi", "姚倩",
 )  # fmt: skip
 MANAGERS = ("Wang Lei", "张敏", "Susan Gao", "Liang Chao", "韩梅", "Martin Luo", "Xu Ying", "高翔")
-NEVER = 3650.0 * 3
 
 
 @dataclass(frozen=True)

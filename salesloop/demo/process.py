@@ -21,7 +21,6 @@ FAST_SHARE, FAST_PACE = 0.22, 60.0
 CLOSE_WINDOW, CLOSE_BOOST, CLOSE_REST = 8.0, 7.0, 0.55
 NUDGE, NUDGE_LOST, KEPT = 1.9, 1.25, 0.75
 """An action on a named deal: how much faster it moves on and is lost while it runs, and how many deals it reaches."""
-STAY = ("deal", "no", "stage", "t_in", "amount", "owner", "team", "out", "to")
 
 
 @dataclass
@@ -39,7 +38,7 @@ class Flow:
     pending : dict of ndarray
         Deals that will open later.
     won : list
-        ``(replica, t, amount)`` of wins, by round.
+        ``(replica, t, amount, deal)`` of wins, by round.
     """
 
     deals: Columns

@@ -14,11 +14,13 @@ from salesloop.demo.market import LEVEL_SD, SEASON
 from salesloop.demo.options import Options
 from salesloop.demo.people import People, people_of
 from salesloop.demo.rng import mix, normal
+from salesloop.errors import ParameterError
 
 BURN, HORIZON = 8, 168
 """Months simulated before the CRM begins, and months that can be simulated at all; the same for every company, so that
 a longer history is the same company."""
 CAUSES = ("advance", "close", "lost")
+MOST_SCOPES = 60
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class World:
         self.push = calendar.quarter_end(self.origin, self.n_days, hard=hard)
         self.people: People = people_of(self.options_of_people, len(self.starts) - 1, tuple(self.starts.tolist()), BURN)
         self.plain = calendar.Clocks(self.weights[None])
-        self._rows: dict[tuple[int, int], int] = {}
+        self._rows: dict[tuple[str, int], int] = {}
         self._clocks: calendar.Clocks | None = None
 
     @property
@@ -114,20 +116,26 @@ class World:
 
     def clocks_for(self, cause: int, features: dict[str, np.ndarray]) -> tuple[calendar.Clocks, np.ndarray]:
         """Return the clocks of a cause of leaving a stage, and which of them each row goes by."""
-        mask = np.zeros(len(features["stage"]), dtype=np.int64)
         word = "lost" if CAUSES[cause] == "lost" else "advance"
-        own = [(number, rule) for number, rule in enumerate(self.rules) if rule.cause in (word, "pace")]
-        for bit, (_, rule) in enumerate(own):
-            mask |= rule.holds(features).astype(np.int64) << bit
+        groups: dict[tuple[tuple[str, int], ...], list[Rule]] = {}
+        for rule in self.rules:
+            if rule.cause == word:
+                groups.setdefault(rule.where, []).append(rule)
+        if len(groups) > MOST_SCOPES:
+            raise ParameterError("scopes of levers", found=str(len(groups)), allowed=f"{MOST_SCOPES} different ones")
+        mask = np.zeros(len(features["stage"]), dtype=np.int64)
+        for bit, rules in enumerate(groups.values()):
+            mask |= rules[0].holds(features).astype(np.int64) << bit
         base = np.full(len(mask), cause) if CAUSES[cause] == "lost" else np.where(features["stage"] == 4, 1, 0)
-        return self._stacked(base, mask, [rule for _, rule in own], word)
+        return self._stacked(base.astype(np.int64), mask, list(groups.values()), word)
 
-    def _stacked(self, base, mask, rules, word) -> tuple[calendar.Clocks, np.ndarray]:
-        both = base.astype(np.int64) * (1 << 40) + mask
-        found, inverse = np.unique(both, return_inverse=True)
+    def _stacked(
+        self, base: np.ndarray, mask: np.ndarray, groups: list[list[Rule]], word: str,
+    ) -> tuple[calendar.Clocks, np.ndarray]:  # fmt: skip
+        found, inverse = np.unique((base << MOST_SCOPES) + mask, return_inverse=True)
         new = [int(code) for code in found if (word, int(code)) not in self._rows]
         if new:
-            weights = [self._weights(int(code) >> 40, int(code) & ((1 << 40) - 1), rules) for code in new]
+            weights = [self._weights(code >> MOST_SCOPES, code & ((1 << MOST_SCOPES) - 1), groups) for code in new]
             old = [self._clocks.weights] if self._clocks is not None else []
             for code in new:
                 self._rows[(word, code)] = len(self._rows)
@@ -136,11 +144,12 @@ class World:
         assert self._clocks is not None
         return self._clocks, rows[inverse]
 
-    def _weights(self, base: int, mask: int, rules: list[Rule]) -> np.ndarray:
+    def _weights(self, base: int, mask: int, groups: list[list[Rule]]) -> np.ndarray:
         weight = self.weights * (self.push if CAUSES[base] == "close" else 1.0)
-        for bit, rule in enumerate(rules):
+        for bit, rules in enumerate(groups):
             if mask >> bit & 1:
-                weight = weight * self.span(rule)
+                for rule in rules:
+                    weight = weight * self.span(rule)
         return weight
 
     def span(self, rule: Rule) -> np.ndarray:
