@@ -26,9 +26,11 @@ def ranked(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
 
 
 def _name(row, narrow: bool) -> str:
-    """Name a cell; on a phone the segment first, as long names are cut."""
+    """Name a cell; on a phone both parts are cut, so that neither is lost."""
     parts = [str(row.stage)] if row.segment_kind == ALL else [str(row.stage), str(row.segment)]
-    return " · ".join(reversed(parts) if narrow else parts)
+    if narrow and len(parts) > 1:
+        return " · ".join([parts[0][:5], parts[1][:6]])
+    return " · ".join(parts)
 
 
 def slips(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
