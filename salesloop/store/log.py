@@ -109,10 +109,10 @@ def used(connection: duckdb.DuckDBPyConnection, view: View) -> list[int]:
 def told(connection: duckdb.DuckDBPyConnection, numbers: list[int]) -> dict[str, Any]:
     """Return what the used imports reported: files, rejects by rule, assumptions, warnings."""
     rows = connection.execute(
-        "SELECT import_id, as_of, files, assumptions, notes FROM imports ORDER BY import_id"
+        "SELECT import_id, CASE WHEN stated THEN CAST(as_of AS VARCHAR) END, files, assumptions, notes FROM imports ORDER BY 1"
     ).fetchall()
     mine = [row for row in rows if row[0] in set(numbers)]
-    files = [{"as_of": str(row[1]), **file} for row in mine for file in json.loads(row[2])]
+    files = [{"as_of": row[1], **file} for row in mine for file in json.loads(row[2])]
     rejected = connection.execute(
         'SELECT import_id, "table", rule, severity, count(*) FROM rejects GROUP BY ALL ORDER BY ALL'
     ).fetchall()

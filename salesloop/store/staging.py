@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow as pa
@@ -57,8 +58,12 @@ def register(connection: duckdb.DuckDBPyConnection, landing: Landing) -> list[st
 def export_of(landing: Landing, config: UnitConfig, as_of: dt.date | None) -> Export:
     """Return the day of an export: as the command states it, else the files, else today (the one clock that is read)."""
     stated = as_of or landing.as_of
-    day = stated or dt.datetime.now(dt.UTC).date()
-    return Export(day, stated is not None, config.time_zone)
+    return Export(stated or _today(config.time_zone), stated is not None, config.time_zone)
+
+
+def _today(zone: str) -> dt.date:
+    """Return today in the unit's time zone."""
+    return dt.datetime.now(ZoneInfo(zone)).date()
 
 
 def stage(connection: duckdb.DuckDBPyConnection, name: str, landing: Landing, export: Export) -> None:

@@ -228,6 +228,22 @@ def test_what_is_written_is_what_the_notes_say(acme):
     assert told["known_until"] == "2026-12-07" and told["period_end"] == "2026-11-30"
 
 
+def test_the_day_of_an_import_that_states_none_leaves_no_trace(tmp_path, acme, monkeypatch):
+    given = landing(
+        opportunities=[deal("a", "won", "5.00", closed_on="2021-03-02", created="2021-01-04 02:00"), deal("b", created="2021-04-15 02:07")],
+        accounts=[{"account_id": "x"}], fx_rates=[{"month": "2021-01", "currency": "USD", "rate_to_home": 7.0}],
+    )  # fmt: skip
+    told = []
+    for root, today in (("one", dt.date(2026, 11, 24)), ("two", dt.date(2027, 3, 1))):
+        monkeypatch.setenv("SALESLOOP_ROOT", str(tmp_path / root))
+        monkeypatch.setattr("salesloop.store.staging._today", lambda _, today=today: today)
+        unit(tmp_path / root)
+        store.land(acme, given)
+        assert store.import_log(acme)["as_of"].astype(str).tolist() == [str(today)]
+        told.append(bytes_of(store.freeze(acme, "2021-03")))
+    assert told[0] == told[1]
+
+
 def test_leftovers_of_a_crash_are_cleared(acme):
     full(acme)
     left = paths.snapshot(acme, ".2026-10.123")

@@ -206,3 +206,20 @@ def test_the_current_view_holds_what_is_and_the_versions_what_was(acme):
         ("a", 2, "opportunities.csv", 1)
     ]
     assert rows(acme, "SELECT count(*) FROM opportunity_versions") == [(4,)]
+
+
+def test_empty_tables_and_tables_with_hardly_a_column_go_in(acme):
+    import pyarrow as pa
+
+    bare = landing(opportunities=[deal("a")])
+    bare.tables = {
+        "opportunities": pa.table({"opportunity_id": ["a", "b"]}),
+        "leads": pa.table({"lead_id": pa.array([], pa.string()), "created_at": pa.array([], pa.timestamp("us"))}),
+        "stage_events": pa.table({"opportunity_id": pa.array([], pa.string())}),
+    }
+    summary = store.land(acme, bare, as_of=dt.date(2026, 10, 31))
+    assert summary.tables["opportunities"]["new"] == 2 and summary.tables["leads"]["new"] == 0
+    with pytest.raises(ParameterError, match="nothing that bears a day"):
+        store.cut_off(acme)
+    store.land(acme, landing(as_of="2026-11-30", opportunities=[deal("c", amount="1.00")]))
+    assert (store.freeze(acme, "2026-10") / "meta.json").is_file()
