@@ -25,7 +25,8 @@ def sales(deals: pd.DataFrame, lines: pd.DataFrame, orders: pd.DataFrame) -> tup
         ``product, on, quantity, amount, amount_original, currency``, and the basis: ``lines``; or ``deals``, where
         the quantity of a deal is 1, so that volume is deals and price is deal size.
     """
-    if len(lines) and lines["quantity"].notna().any() and lines["amount"].notna().any():
+    lines = lines.assign(amount=lines["amount"].fillna(lines["quantity"] * lines["net_price"]))
+    if len(lines) and (lines["quantity"].notna() & lines["amount"].notna()).any():
         day = (
             orders.drop_duplicates("order_id").set_index("order_id")["ordered_on"]
             if len(orders)

@@ -204,7 +204,8 @@ def _of_deals(deals: pd.DataFrame, period: pd.Period, currency: str) -> list[dic
         days = (won["closed_on"] - won["created_at"].dt.normalize()).dt.days
         cycle.append(_median(days[days >= 0].to_numpy(dtype=float)))
         told = velocity.factors(deals, last)
-        speed.append((told["velocity"], told["n_won"], math.nan, math.nan))
+        reach = math.exp(Z95 * told["log_error"])
+        speed.append((told["velocity"], told["n_won"], told["velocity"] / reach, told["velocity"] * reach))
     return [
         _row("win_rate_value", value, RATE_MONTHS, "share"), _row("won_deal_size", size, RATE_MONTHS, currency),
         _row("cycle_days", cycle, RATE_MONTHS, "days", True), _row("velocity", speed, RATE_MONTHS, currency),

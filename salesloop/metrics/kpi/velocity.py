@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 FACTORS = ("open_deals", "mean_amount", "win_rate", "cycle_days")
-MONTHS = 6
+MONTHS, LEAST_WON = 6, 10
 
 
 def factors(deals: pd.DataFrame, period: pd.Period, months: int = MONTHS) -> dict[str, float]:
@@ -26,7 +26,8 @@ def factors(deals: pd.DataFrame, period: pd.Period, months: int = MONTHS) -> dic
     -------
     dict
         ``open_deals`` at the end, ``mean_amount`` won, ``win_rate``, ``cycle_days`` (median of won deals), ``velocity``
-        (their product over the cycle; NaN without a win), ``n_won``, ``n_closed``.
+        (their product over the cycle; NaN without a win), ``n_won``, ``n_closed``, ``log_error`` (standard error of its
+        log, the factors taken as independent; NaN under 10 wins).
     """
     start, end = (period - months + 1).start_time, (period + 1).start_time
     closed = deals[deals["status"].isin(["won", "lost"]) & (deals["closed_on"] >= start) & (deals["closed_on"] < end)]
@@ -41,7 +42,19 @@ def factors(deals: pd.DataFrame, period: pd.Period, months: int = MONTHS) -> dic
     }  # fmt: skip
     cycle = made["cycle_days"] if made["cycle_days"] > 0 else nan
     made["velocity"] = made["open_deals"] * made["mean_amount"] * made["win_rate"] / cycle
-    return {**made, "n_won": float(len(won)), "n_closed": float(len(closed))}
+    return {**made, "n_won": float(len(won)), "n_closed": float(len(closed)), "log_error": _log_error(made, won, days)}
+
+
+def _log_error(made: dict[str, float], won: pd.DataFrame, days: pd.Series) -> float:
+    """Return the standard error of the log of velocity: of a count, a mean, a share and a median."""
+    n, rate, cycle = len(won), made["win_rate"], made["cycle_days"]
+    if n < LEAST_WON or not made["open_deals"] > 0 or not cycle > 0 or not made["mean_amount"] > 0:
+        return float("nan")
+    ordered, half = days.sort_values().to_numpy(), math.sqrt(len(days)) / 2
+    low, high = (ordered[min(max(round(len(days) / 2 + side * half), 0), len(days) - 1)] for side in (-1, 1))
+    median = math.log(max(high, 1) / max(low, 1)) / 2
+    size = won["amount"].std(ddof=1) / made["mean_amount"] / math.sqrt(n)
+    return math.sqrt(1 / made["open_deals"] + size**2 + (1 - rate) / (n / rate * rate) + median**2)
 
 
 def decomposition(before: dict[str, float], now: dict[str, float]) -> pd.DataFrame:
