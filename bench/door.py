@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 SIZES = (250_000, 1_000_000)
-REACH_SECONDS, REACH_GIB = 60.0, 3.0
+REACH_SECONDS, REACH_CPU, REACH_GIB = 60.0, 40.0, 3.0
 ZOHO = Path(__file__).resolve().parents[2] / "shared" / "data" / "crm_zoho_demo"
 OUT = Path(__file__).parent / "out" / "door.json"
 
@@ -50,11 +50,11 @@ def once(path: str) -> dict:
     from salesloop.params import UnitConfig
     from salesloop.sources import load
 
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     landing = load(path, UnitConfig(unit="bench"))
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - used
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    return {"seconds": seconds, "gib": peak, "rows": landing.tables["opportunities"].num_rows}
+    return {"seconds": seconds, "cpu": cpu, "gib": peak, "rows": landing.tables["opportunities"].num_rows}
 
 
 def _apart(path: Path, root: Path) -> dict:
@@ -73,14 +73,21 @@ def main() -> list[dict]:
             make(file, n)
             found[n] = _apart(file, Path(folder) / f"root{n}")
         large, small = found[SIZES[1]], found[SIZES[0]]
-        growth = (large["seconds"] / small["seconds"]) / (SIZES[1] / SIZES[0])
+        growth = (large["cpu"] / small["cpu"]) / (SIZES[1] / SIZES[0])
         rows += [
             {"name": "1,000,000 opportunities as CSV: seconds", "value": large["seconds"], "reach": REACH_SECONDS},
+            {"name": "1,000,000 opportunities as CSV: CPU seconds", "value": large["cpu"], "reach": REACH_CPU},
             {"name": "1,000,000 opportunities as CSV: peak GiB", "value": large["gib"], "reach": REACH_GIB},
-            {"name": "time a row, 1,000,000 against 250,000", "value": growth, "reach": 1.3},
+            {"name": "CPU a row, 1,000,000 against 250,000", "value": growth, "reach": 1.3},
         ]
         if ZOHO.is_dir():
-            rows.append({"name": "public Zoho demo, 18 files: seconds", "value": _apart(ZOHO, Path(folder) / "z")["seconds"], "reach": 8.0})
+            rows.append(
+                {
+                    "name": "public Zoho demo, 18 files: seconds",
+                    "value": _apart(ZOHO, Path(folder) / "z")["seconds"],
+                    "reach": 8.0,
+                }
+            )
     for row in rows:
         row["ok"] = row["value"] <= row["reach"]
         print(f"{row['name']:45} {row['value']:8.2f}  (reach {row['reach']:g}) {'ok' if row['ok'] else 'MISSED'}")

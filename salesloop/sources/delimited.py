@@ -63,14 +63,18 @@ def read(
         sheet.notes.append(f"{at} {'row' if at == 1 else 'rows'} above the header left out")
     if sign != ",":
         sheet.notes.append(f"cells are separated by {'tabs' if sign == chr(9) else repr(sign)}")
-    rest = _after_lines(found.data, skip)
+    return _rows(sheet, _after_lines(found.data, skip), labels, sign)
+
+
+def _rows(sheet: Sheet, data: bytes, labels: list[str], sign: str) -> Sheet:
+    """Fill a sheet with the rows below the header; quotes that enclose no cell are taken as signs."""
     quotes: str | None = '"'
-    table, ragged = _arrow(rest, name, sign, labels)
+    table, ragged = _arrow(data, sheet.file, sign, labels)
     if _swallowed(table, ragged, sign):
         quotes = None
-        table, ragged = _arrow(rest, name, sign, labels, quotes=False)
-        if len(ragged) > len(rest.splitlines()) // 10:
-            raise _broken(name, 0)
+        table, ragged = _arrow(data, sheet.file, sign, labels, quotes=False)
+        if len(ragged) > len(data.splitlines()) // 10:
+            raise _broken(sheet.file, 0)
         sheet.notes.append("its quotes enclose no cells and are taken as they are")
     return _finish(sheet, labels, table, ragged, sign, quotes=quotes)
 

@@ -163,18 +163,20 @@ def _accounts(built: Built, stored: pa.Table | None) -> None:
 
 
 def _join(built: Built, name: str, column: str, target: str, known: Names, *, fallback: bool, what: str) -> None:
+    """Fill the rows that name something but bear no id of it; where nothing is known, the name is the id if `fallback`."""
     table = built.tables[name]
-    said = _texts(table, column)
-    counts = _counts(said)
+    said, have = _texts(table, column), _texts(table, target)
+    without = pc.is_null(have)
+    if not known.exact:
+        _set(built, name, target, pc.coalesce(have, said) if fallback else have)
+        return
     found: dict[str, str | None] = {}
     how: dict[str, str] = {}
-    for text in counts:
+    for text in _counts(said.filter(without)):
         found[text], how[text] = known.find(text)
-        if how[text] in ("none", "twice") and fallback and how[text] == "none":
+        if how[text] == "none" and fallback:
             found[text] = text
-    have = _texts(table, target)
     _set(built, name, target, pc.coalesce(have, _map(said, found)))
-    without = pc.is_null(have)
     loose = [text for text in how if how[text] == "loose"]
     if loose:
         built.assumptions.append(
@@ -183,7 +185,7 @@ def _join(built: Built, name: str, column: str, target: str, known: Names, *, fa
     for rule, kind, told in (("ambiguous_" + what, "twice", f"the name of several {what}s, and no id"),
                              ("unknown_" + what, "none", f"a name that the table of {what}s does not list")):  # fmt: skip
         texts = [text for text in how if how[text] == kind]
-        if texts and known.exact:
+        if texts:
             mask = pc.and_(pc.is_in(said, value_set=pa.array(texts, pa.string())), without).to_numpy(
                 zero_copy_only=False
             )
