@@ -61,9 +61,12 @@ def _told(row: Mapping[str, Any], own: Items, config: UnitConfig, every: Mapping
         "cap": text.t("report.proposal.cap", cap=plain(row["cap"])) if row.get("cap") else "",
         "evidence": plain(row.get("evidence") or ""),
         "href": f"{STAGES[stage]}.{text.lang}.html" if stage in every and stage in STAGES and own.manner.linked else "",
-        "approval": text.t("report.proposal.automatic" if by_itself else "report.proposal.people"),
-        "open": not by_itself,
+        "approval": text.t(f"report.proposal.{_approval(by_itself, config)}"), "open": not by_itself and not config.simulation,
     }  # fmt: skip
+
+
+def _approval(by_itself: bool, config: UnitConfig) -> str:
+    return "automatic" if by_itself else "simulation" if config.simulation else "people"
 
 
 def _why(row: Mapping[str, Any], own: Items) -> str:
