@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from salesloop.metrics import intervals
 from salesloop.metrics.pipeline import Change, arrivals, stays
 from salesloop.metrics.pipeline.model import open_moves
 from salesloop.metrics.pipeline.steps import PER_MONTH, first_month
@@ -23,8 +24,6 @@ PRIOR_SD, PRIOR_BLOCKS = 0.10, 3
 Z80, Z50 = 1.2815515655446004, 0.6744897501960817
 LEAST_BLOCKS, LEAST_N = 2, 20
 LEAST_ROOM = 0.005
-CLEAR = 2.5
-"""Standard errors between the best and the worst of several before one is preferred."""
 SEGMENTS = ("lead_source", "sales_channel")
 _MOST_VALUES = 4
 
@@ -244,7 +243,7 @@ def of_channels(deals: pd.DataFrame, *, as_of: dt.date, country: str) -> list[Le
 
 
 def distinct(told: pd.DataFrame) -> pd.Series:
-    """Return the means of groups whose best and worst differ beyond chance, by 2.5 standard errors; else none.
+    """Return the means of groups whose best and worst differ beyond chance, all pairs counted (Bonferroni); else none.
 
     Parameters
     ----------
@@ -262,7 +261,9 @@ def distinct(told: pd.DataFrame) -> pd.Series:
         return told["mean"].iloc[:0]
     best, worst = told.loc[told["mean"].idxmax()], told.loc[told["mean"].idxmin()]
     error = np.sqrt(best["var"] / best["size"] + worst["var"] / worst["size"])
-    return told["mean"] if best["mean"] - worst["mean"] > CLEAR * error else told["mean"].iloc[:0]
+    pairs = len(told) * (len(told) - 1) / 2
+    clear = best["mean"] - worst["mean"] > intervals.z(1 - 0.05 / pairs) * error
+    return told["mean"] if clear else told["mean"].iloc[:0]
 
 
 def focus(deals: pd.DataFrame, per_deal: pd.Series, *, as_of: dt.date, country: str, column: str) -> Lever | None:
