@@ -23,6 +23,7 @@ WINDOW_DAYS = 365.0
 _RESTRICTED = 180.0
 _ROUNDS = 6
 _DESCRIBED = 20
+_ALIKE = 0.85
 DIRECTION = {"forward": "slower", "lost": "leakier"}
 COLUMNS = ["pipeline", "stage", "segment_kind", "segment", "nature", "direction", "since", "n", "observed", "expected",
            "ratio", "ratio_se", "p_value", "q_value"]  # fmt: skip
@@ -132,11 +133,26 @@ def _stepwise(pieces, splits, lines, q) -> tuple[pd.DataFrame, pd.DataFrame]:
         cells = cells.sort_values(["p_value", "best"], ascending=[True, False], kind="stable").reset_index(drop=True)
         if cells.empty or cells["q_value"].iloc[0] > q or len(causes) == MOST_FOUND:
             break
-        first = cells.iloc[0].copy()
+        first = _plainest(pieces, splits, cells[cells["q_value"] <= q]).copy()
         first["ratio"], first["expected"] = _explained(pieces, splits, lines[CAUSES.index(first["cause"])], first)
         causes.append(first)
     found = pd.DataFrame(causes).reset_index(drop=True) if causes else cells[:0]
     return found, cells
+
+
+def _plainest(pieces: Pieces, splits: Kinds, found: pd.DataFrame) -> pd.Series:
+    """Return the most certain cell, by the first kind of segment that holds the same deals: customers of 1 to 99 may be SMB."""
+    best = found.iloc[0]
+    stage, kind, level = best["place"]
+    here = pieces.stage == stage
+    mine = splits.codes[here, kind] == level if kind >= 0 else np.ones(here.sum(), bool)
+    for _, row in found[(found["stage"] == best["stage"]) & (found["cause"] == best["cause"])].iterrows():
+        at, other, name = row["place"]
+        if at == stage and 0 <= other < kind:
+            same = splits.codes[here, other] == name
+            if (same & mine).sum() >= _ALIKE * (same | mine).sum():
+                return row
+    return best
 
 
 def _explained(pieces: Pieces, splits: Kinds, line: Baseline, row) -> tuple[float, float]:
