@@ -53,11 +53,13 @@ def read_workbook(
             f"file {name}", found="a workbook that cannot be opened (cut off, encrypted or damaged)",
             allowed="a complete XLSX file", next_step="copy or export the file again",
         ) from None  # fmt: skip
-    since = _since_1904(data)
+    since, hidden = _since_1904(data), _hidden_rows(data)
     made = []
     for meta, rows in pages:
         sheet = _sheet(name, meta.name if len(pages) > 1 else "", rows, header_row, known)
         sheet.hidden, sheet.since_1904 = meta.visible != SheetVisibleEnum.Visible, since
+        if hidden and len(sheet):
+            sheet.notes.append(f"the workbook hides {hidden:,} rows (by a filter?); they are read as well")
         if since:
             sheet.notes.append("the workbook counts its days from 1904")
         made.append(sheet)
@@ -70,6 +72,16 @@ def _since_1904(data: bytes) -> bool:
             return bool(re.search(rb'date1904="(1|true)"', parts.read("xl/workbook.xml")))
     except (zipfile.BadZipFile, KeyError, ValueError):
         return False
+
+
+def _hidden_rows(data: bytes) -> int:
+    """Return how many rows the sheets of a workbook hide."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as parts:
+            pages = [name for name in parts.namelist() if re.match(r"xl/worksheets/[^/]+\.xml$", name)]
+            return sum(len(re.findall(rb'<row [^>]*hidden="(?:1|true)"', parts.read(name))) for name in pages)
+    except (zipfile.BadZipFile, KeyError, ValueError):
+        return 0
 
 
 def _sheet(name: str, page: str, rows: list[list[Any]], header_row: int | None, known: frozenset[str] | None) -> Sheet:

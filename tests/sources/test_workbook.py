@@ -143,3 +143,15 @@ def test_parquet_keeps_its_types(put, unit):
     assert [row["opportunity_id"] for row in deals] == ["3652397000000049001", "3652397000000049002"]
     assert deals[0]["created_at"] == dt.datetime(2026, 1, 5, 1, 0)
     assert deals[0]["closed_on"] == dt.date(2026, 3, 31)
+
+
+def test_hidden_rows_are_read_and_told(put, unit):
+    book = openpyxl.Workbook()
+    for row in (HEAD, ["D1", "A", "Ann", "Won", 1, None, None], ["D2", "B", "Ann", "Won", 1, None, None]):
+        book.active.append(row)
+    book.active.row_dimensions[3].hidden = True
+    out = io.BytesIO()
+    book.save(out)
+    landing = load(put("deals.xlsx", out.getvalue()), unit)
+    assert len(_deals(landing)) == 2
+    assert any("hides 1 rows" in note for note in landing.files[0].notes)
