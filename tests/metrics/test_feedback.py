@@ -190,7 +190,6 @@ def test_a_theme_emerges_only_after_correction_for_many_looks():
 def test_fisher_s_test_agrees_with_the_tea_and_with_r():
     assert shares.fisher_more(3, 4, 1, 4) == pytest.approx(17 / 70)
     assert math.isnan(shares.fisher_more(0, 0, 1, 4))
-    assert shares.fisher(3, 4, 1, 4) == pytest.approx(2 * (1 + 16 / 2) / 70)
 
 
 def test_a_jump_is_seen_and_watched_and_a_fall_is_not():
@@ -238,10 +237,10 @@ def test_money_stands_beside_complaints_and_small_groups_prove_nothing():
     )
     themes = pd.DataFrame({"theme": ["t"], "label": ["T"]})
     facts = deals(("1", "won", "new", 10.0, "2026-09-01"), ("1", "won", "new", 5.0, "2024-09-01"), ("2", "lost", "new", 7.0, "2026-10-01"),
-                  ("2", "open", "renewal", 3.0, None), ("3", "won", "new", 99.0, "2026-09-01"))  # fmt: skip
+                  ("2", "open", "renewal", 3.0, None), ("2", "lost", "renewal", 4.0, "2026-10-02"), ("3", "won", "new", 99.0, "2026-09-01"))  # fmt: skip
     row = money.beside(told, facts, themes, OCT).iloc[0]
-    assert row[["n_accounts", "bookings", "lost", "renewals_due"]].tolist() == [2, 10.0, 7.0, 3.0]
-    assert row[["lost_share", "lost_share_others", "verdict"]].tolist() == [0.5, 0.0, "few"]
+    assert row[["n_accounts", "bookings", "lost", "churned", "renewals_due"]].tolist() == [2, 10.0, 11.0, 4.0, 3.0]
+    assert row[["lost_share", "lost_share_others", "verdict"]].tolist() == [pytest.approx(2 / 3), 0.0, "few"]
     nobody = money.beside(told.assign(account_id=None), facts, themes, OCT).iloc[0]
     assert math.isnan(nobody["bookings"])
 

@@ -53,6 +53,10 @@ def test_a_quote_gives_nobody_away():
     text = "王伟的电话是 13800138000，邮箱 wei.wang@acme.com.cn，见 https://acme.cn/x?u=1 ，Ann said so to ann."
     told = words.masked(text, ["王伟", "Ann"])
     assert told == "[name]的电话是 [phone]，邮箱 [mail]，见 [link] ，[name] said so to [name]."
+    assert (
+        words.masked("感谢王总和李经理，总体不错。Thanks to Mr. Smith", [])
+        == "感谢[name]总和[name]经理，总体不错。Thanks to [name]"
+    )
     assert words.masked("Annual planning", ["Ann"]) == "Annual planning"
     assert len(words.masked("x" * 900, [])) == 200
 

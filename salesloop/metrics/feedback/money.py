@@ -10,7 +10,7 @@ from salesloop.metrics import intervals
 MONTHS = 12
 LEAST_ACCOUNTS = 5
 COLUMNS = (
-    "theme", "label", "n_accounts", "bookings", "n_lost", "lost", "n_renewals", "renewals_due", "lost_share", "lost_share_others",
+    "theme", "label", "n_accounts", "bookings", "n_lost", "lost", "n_churned", "churned", "n_renewals", "renewals_due", "lost_share", "lost_share_others",
     "difference", "low", "high", "verdict",
 )  # fmt: skip
 
@@ -32,8 +32,8 @@ def beside(told: pd.DataFrame, deals: pd.DataFrame, themes: pd.DataFrame, period
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`: accounts that complained; what they booked in 12 months; deals they lost in that time and their
-        amount; their open renewals; the share of closed deals lost by them against all other accounts, the difference
+        Columns `COLUMNS`: accounts that complained; what they booked in 12 months; deals they lost us in that time, renewals
+        among them (``churned``), and the amounts; their open renewals; the share of closed deals lost by them against all other accounts, the difference
         with its 95 % interval and ``verdict`` (more, less, none, few under 5 accounts). Money is home money.
     """
     recent = told[(told["month"] > period - MONTHS) & (told["month"] <= period) & (told["tone"] == "negative")]
@@ -66,7 +66,8 @@ def _money(accounts: set, closed: pd.DataFrame, renewals: pd.DataFrame) -> dict:
     few = len(accounts) < LEAST_ACCOUNTS or np.isnan(low)
     return {
         "bookings": _sum(own.loc[own["status"] == "won", "amount"]) if accounts else np.nan, "n_lost": int(lost.sum()),
-        "lost": _sum(own.loc[lost, "amount"]) if accounts else np.nan, "n_renewals": len(due),
+        "lost": _sum(own.loc[lost, "amount"]) if accounts else np.nan, "n_churned": int((lost & (own["type"] == "renewal")).sum()),
+        "churned": _sum(own.loc[lost & (own["type"] == "renewal"), "amount"]) if accounts else np.nan, "n_renewals": len(due),
         "renewals_due": _sum(due["amount"]) if accounts else np.nan, "lost_share": lost.mean() if len(own) else np.nan,
         "lost_share_others": rest.mean() if len(others) else np.nan,
         "difference": lost.mean() - rest.mean() if len(own) and len(others) else np.nan, "low": low, "high": high,

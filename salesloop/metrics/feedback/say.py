@@ -30,9 +30,19 @@ THEMES = {"language": "word", "window": "period", "n": "count", "share": "percen
 THEMES_SHOWN = (
     "theme", "label", "n", "share", "low", "high", "change", "q_value", "emerging", "negative_share", "money"
 )  # fmt: skip
-MONEY = {"n_accounts": "count", "bookings": "money", "n_lost": "count", "lost": "money", "renewals_due": "money", "lost_share": "percent",
+MONEY = {"n_accounts": "count", "bookings": "money", "n_lost": "count", "lost": "money", "n_churned": "count", "churned": "money", "renewals_due": "money", "lost_share": "percent",
          "lost_share_others": "percent", "verdict": "word"}  # fmt: skip
-MONEY_SHOWN = ("label", "n_accounts", "bookings", "lost", "renewals_due", "lost_share", "lost_share_others", "verdict")
+MONEY_SHOWN = (
+    "label",
+    "n_accounts",
+    "bookings",
+    "lost",
+    "churned",
+    "renewals_due",
+    "lost_share",
+    "lost_share_others",
+    "verdict",
+)
 MEASURES = {"area": "word", "proposal": "word", "why": "word", "n": "count", "share": "percent", "negative_share": "percent",
             "money": "money", "proof": "word", "baseline": "percent"}  # fmt: skip
 MEASURES_SHOWN = ("label", "area", "proposal", "why", "n", "share", "negative_share", "money", "proof", "baseline")

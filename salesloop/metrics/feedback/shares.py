@@ -36,17 +36,6 @@ def fisher_more(now: int, n: int, before: int, m: int) -> float:
     return float(hypergeom.sf(now - 1, n + m, now + before, n)) if n and m else float("nan")
 
 
-def fisher(now: int, n: int, before: int, m: int) -> float:
-    """Return the two-sided mid-p value of a difference of two shares: the smaller tail with half of what was seen, doubled."""
-    from scipy.stats import hypergeom
-
-    if not n or not m:
-        return float("nan")
-    law = hypergeom(n + m, now + before, n)
-    half = 0.5 * law.pmf(now)
-    return float(min(1.0, 2 * min(law.sf(now) + half, law.cdf(now) - half)))
-
-
 def window_months(months: pd.Series, period: pd.Period) -> int:
     """Return over how many months themes are counted: one with 300 comments, three with 100, six with 50, else twelve."""
     for length, least in WINDOWS:

@@ -9,10 +9,13 @@ Lexicon = Mapping[str, Mapping[str, frozenset[str]]]
 _HAN = re.compile("[\u3400-\u9fff]")
 _LATIN = re.compile(r"[a-z][a-z'-]+")
 _ADDRESSED = re.compile(r"https?://\S+|www\.\S+|\S*@\S+")
+_SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文"
 _MASKS = (
     (re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+"), "[mail]"),
     (re.compile(r"https?://\S+|www\.\S+"), "[link]"),
     (re.compile(r"(?<![\w])(?:\+?\d[\d\s().-]{6,}\d)(?!\w)"), "[phone]"),
+    (re.compile(r"\b(?:Mr|Mrs|Ms|Dr)\.? [A-Z][\w'-]+(?: [A-Z][\w'-]+)?"), "[name]"),
+    (re.compile(f"[{_SURNAMES}](?=总(?!体|是|算|的|共|部|结|之)|经理|先生|女士|小姐|老师|工程师)"), "[name]"),
 )
 
 
