@@ -151,7 +151,8 @@ def _level(table, plan, measure, level, label, months, fiscal_start, as_of) -> l
     plan = plan[plan["level"] == level]
     recent = _recent(table, months, as_of)
     scope = pd.Series("", index=recent.index) if level == "company" else recent[level].astype(object)
-    groups = dict(iter(recent.groupby(scope)))
+    groups, sums = dict(iter(recent.groupby(scope))), measures.monthly(recent, level) if len(recent) else {}
+    rate = measures.is_rate(table, measure)
     names = {""} if level == "company" else set(plan["name"].dropna())
     if measure == "bookings" and level != "company":
         inside = recent["on"].dt.to_period("M").isin(months) if len(recent) else []
@@ -162,14 +163,14 @@ def _level(table, plan, measure, level, label, months, fiscal_start, as_of) -> l
         if rows.empty and measure != "bookings":
             continue
         facts = groups.get(name, recent[:0])
-        actual, n = measures.actual(facts, measure, "company", None, months) if len(facts) else _nothing(table, measure)
-        aim = target_of(rows, label, months, table, fiscal_start, rate=measures.is_rate(table, measure))
+        actual, n = measures.actual(recent, measure, level, name, months, sums) if len(facts) else _nothing(table, rate)
+        aim = target_of(rows, label, months, table, fiscal_start, rate=rate)
         if level != "company" and not n and aim != aim:
             continue
         made.append({
             "level": level, "name": None if level == "company" else name, "measure": measure, "actual": actual, "n": n,
             "target": aim, "trailing": _trailing(facts, table, as_of),
-            "linearity": linearity(facts, months, as_of=as_of),
+            "linearity": linearity(facts, months, as_of=as_of) if n and not rate else np.nan,
         })  # fmt: skip
     return made
 
@@ -180,9 +181,9 @@ def _recent(table: pd.DataFrame, months: list[pd.Period], as_of: dt.date) -> pd.
     return table[table["on"] >= first] if len(table) else table
 
 
-def _nothing(table: pd.DataFrame, measure: str) -> tuple[float, int]:
+def _nothing(table: pd.DataFrame, rate: bool) -> tuple[float, int]:
     """Return nothing counted: 0 where the measure adds up and is measured at all, else undefined."""
-    return (float("nan") if table.empty or measures.is_rate(table, measure) else 0.0), 0
+    return (float("nan") if table.empty or rate else 0.0), 0
 
 
 def _trailing(facts: pd.DataFrame, table: pd.DataFrame, as_of: dt.date) -> float:
@@ -232,11 +233,13 @@ def linearity(facts: pd.DataFrame, months: list[pd.Period], *, as_of: dt.date) -
     """
     first = pd.Timestamp(periods.start(months[0]))
     last = min(pd.Timestamp(periods.end(months[-1])), pd.Timestamp(as_of))
-    weeks = pd.period_range(first, last, freq="W") if last >= first else []
-    if len(weeks) < 2 or facts.empty:
+    monday = first - pd.Timedelta(days=first.weekday())
+    weeks = (last - monday).days // 7 + 1
+    if last < first or weeks < 2 or facts.empty:
         return float("nan")
-    chosen = facts[(facts["on"] >= first) & (facts["on"] <= last)]
-    return gini(chosen.groupby(chosen["on"].dt.to_period("W"))["value"].sum().reindex(weeks, fill_value=0.0).to_numpy())
+    inside = ((facts["on"] >= first) & (facts["on"] <= last)).to_numpy()
+    week = (facts["on"].to_numpy()[inside] - monday.to_datetime64()) // np.timedelta64(7, "D")
+    return gini(np.bincount(week.astype(int), facts["value"].to_numpy(dtype=float)[inside], weeks))
 
 
 def gini(values: np.ndarray) -> float:
