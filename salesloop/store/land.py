@@ -17,7 +17,7 @@ from salesloop.params import UnitConfig, load_unit
 from salesloop.schema import TABLES
 from salesloop.sources.landing import REJECT_COLUMNS, FileReport, Landing
 from salesloop.store import stamps
-from salesloop.store.base import columns, literal, moment, one, opened, quoted, versions
+from salesloop.store.base import columns, literal, moment, noon, one, opened, quoted, versions
 from salesloop.store.staging import Export, column_list, export_of, latest, missing, register, rows, stage
 
 _FATES = ("new", "changed", "unchanged", "deleted", "rejected")
@@ -214,7 +214,7 @@ class _Import:
         found = f"SELECT * FROM ({rows(name, self.landing)}) WHERE fate IN ('new', 'changed')"
         closing = "CAST(NULL AS TIMESTAMP)"
         if name == "opportunities":
-            closing = stamps.closing_known(self.export.zone, self._last_export(name))
+            closing = stamps.closing_known(self.export.zone, self._last_export(name), lag_days=self._entry_lag(found))
             closing = f"CASE WHEN status <> 'open' THEN CASE WHEN first_seen THEN {closing} ELSE state_at END END"
             events = self._both("stage_events", ("opportunity_id", "to_stage", "at"))
             found = f"""SELECT r.*, closing_event FROM ({found}) r LEFT JOIN (
@@ -227,6 +227,15 @@ class _Import:
                 ON r.order_id = o.mother"""
         return f"""SELECT *, CASE WHEN first_seen THEN {first} ELSE state_at END AS known_at,
                    {closing} AS closed_known_at FROM ({found})"""
+
+    def _entry_lag(self, found: str) -> int | None:
+        """Return the close lag in calendar days, where the own stamps of closed deals tell when they were entered."""
+        lag = -(-7 * self.config.close_lag_days // 5) + 1
+        closed = noon("closed_on", self.export.zone)
+        n, soon = self._row(f"""
+            SELECT count(*), count(*) FILTER (own <= {closed} + INTERVAL ({lag}) DAY) FROM ({found})
+            WHERE first_seen AND status IN ('won', 'lost') AND own IS NOT NULL AND closed_on IS NOT NULL""")
+        return lag if stamps.stamps_are_entries(n, soon) else None
 
     def _last_export(self, name: str) -> str:
         """Return SQL for the end of the day of the latest earlier import that brought this table."""

@@ -158,11 +158,28 @@ def _label_day(column: str, over: bool, fiscal_start: int) -> str:
     return f"CAST(CASE {whens} END AS DATE)"
 
 
-def closing_known(zone: str, last_export: str) -> str:
+def stamps_are_entries(n: int, soon: int) -> bool:
+    """Return whether the own stamps of closed deals tell when their closing was entered, rather than a later touch.
+
+    They do where nearly all closings are stamped within the close lag; of a handful, half are enough.
+
+    Examples
+    --------
+    >>> stamps_are_entries(3, 2), stamps_are_entries(200, 150), stamps_are_entries(200, 190), stamps_are_entries(0, 0)
+    (True, False, True, False)
+    """
+    return n > 0 and soon >= n * (_MOST if n >= _FEW else _HALF)
+
+
+_FEW, _MOST, _HALF = 10, 0.9, 0.5
+
+
+def closing_known(zone: str, last_export: str, *, lag_days: int | None) -> str:
     """Return SQL for when the closing in a deal's first version counts as known: on its day, unless dated later.
 
-    Later are: a deal created after its closing; a closing whose own stage event came later; and a deal that an earlier
-    export did not have although it was closed by then, with a stamp of its own after that export.
+    Later are: a deal created after its closing; a closing whose own stage event came later; a deal that an earlier
+    export did not have although it was closed by then, with a stamp of its own after that export; and, where stamps
+    tell entries (`stamps_are_entries`), a deal stamped more than the close lag after its closing.
 
     Parameters
     ----------
@@ -170,7 +187,10 @@ def closing_known(zone: str, last_export: str) -> str:
         The unit's time zone.
     last_export : str
         SQL for the end of the day of the latest earlier import of deals, NULL where there is none.
+    lag_days : int, optional
+        The close lag in calendar days, where stamps tell entries.
     """
     closed = noon("closed_on", zone)
     late = f"CASE WHEN {closed} < {last_export} AND own >= {last_export} THEN own END"
-    return f"greatest({closed}, created_at, closing_event, {late})"
+    entered = f"CASE WHEN own > {closed} + INTERVAL ({lag_days}) DAY THEN own END" if lag_days is not None else "NULL"
+    return f"greatest({closed}, created_at, closing_event, {late}, {entered})"

@@ -7,6 +7,7 @@ import shutil
 
 import duckdb
 import pandas as pd
+import pytest
 
 from salesloop import paths, store
 from salesloop.book import frozen_periods, open_book
@@ -62,10 +63,12 @@ def test_on_31_october_7_5_were_known(acme):
     assert paths.snapshot(acme, "2026-10@2026-10-31").is_dir()
 
 
-def test_one_export_after_all_of_it_gives_the_same_months(acme):
+@pytest.mark.parametrize("entered", ["created", "modified_at"])
+def test_one_export_after_all_of_it_gives_the_same_months(acme, entered):
     store.land(acme, landing(as_of="2026-12-15", opportunities=[
-        deal("a", "won", "7500000.00", closed_on="2026-10-12"), deal("b", "won", "500000.00", closed_on="2026-10-31"),
-        deal("c", "won", "300000.00", created="2026-11-20 05:00", closed_on="2026-10-28"),
+        deal("a", "won", "7500000.00", closed_on="2026-10-12", modified_at="2026-10-12 03:00"),
+        deal("b", "won", "500000.00", closed_on="2026-10-31", modified_at="2026-11-03 04:00"),
+        deal("c", "won", "300000.00", closed_on="2026-10-28", **{entered: "2026-11-20 05:00"}),
     ]))  # fmt: skip
     for month in ("2026-10", "2026-11"):
         store.freeze(acme, month)

@@ -92,6 +92,26 @@ def test_a_closing_is_known_later_where_the_source_dates_its_entry_later(acme):
     assert told == {"entered": dt.date(2026, 11, 20), "moved": dt.date(2026, 11, 12)}
 
 
+def test_a_first_export_tells_late_entries_only_where_its_stamps_are_entries(tmp_path, acme):
+    def closings(late_share):
+        for i in range(40):
+            late = i < 40 * late_share
+            yield deal(
+                f"d{i}", "won", closed_on="2026-10-28", modified_at="2026-11-20 02:00" if late else "2026-10-29 02:00"
+            )
+
+    told = {}
+    for name, share in (("entries", 0.05), ("touched", 0.5)):
+        unit(tmp_path, name)
+        store.land(name, landing(as_of="2026-12-15", opportunities=list(closings(share))))
+        told[name] = dict(
+            rows(
+                name, "SELECT CAST(CAST(_closed_known_at AS DATE) AS VARCHAR), count(*) FROM v_opportunities GROUP BY 1"
+            )
+        )
+    assert told == {"entries": {"2026-10-28": 38, "2026-11-20": 2}, "touched": {"2026-10-28": 40}}
+
+
 def test_a_closed_deal_that_an_earlier_export_lacked_is_known_from_its_own_stamp(acme):
     store.land(acme, landing(**OCTOBER, opportunities=[deal("a")]))
     late = deal("b", "won", closed_on="2026-10-28", modified_at="2026-11-20 02:00")
