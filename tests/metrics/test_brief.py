@@ -102,6 +102,15 @@ def test_the_win_rate_is_of_twelve_months_against_the_twelve_before():
     assert (told["verdict"], told["against"]) == ("noise", "twelve_before")
 
 
+def test_the_win_rate_is_the_performance_stage_s_where_there_is_one():
+    scorecard = pd.DataFrame([{"measure": "win_rate", "value": 0.52, "n": 276, "low": 0.46, "high": 0.58, "change": 0.01,
+                               "verdict": "no_change", "window": 6}])  # fmt: skip
+    told = numbers({"kpi": Saved(tables={"scorecard": scorecard})}, win_rate=facts(m2026_10=[1.0])).loc["win_rate"]
+    assert (told["value"], told["n"], told["about"], told["against"], told["verdict"]) == (
+        0.52, 276, "2026-05/2026-10", "2025-11/2026-04", "noise"
+    )  # fmt: skip
+
+
 def test_the_forecast_stands_with_its_range_to_the_cent():
     told = {"value": 81.37, "low": 60.12, "high": 99.99, "n": 40, "confidence": 0.8, "uom": "CNY"}
     shown = numbers({"forecast": Saved({"bookings_next": told})}, bookings=facts(m2026_10=[1.0])).loc["bookings_next"]

@@ -53,7 +53,7 @@ def numbers(
         _bookings(parts, facts["bookings"], plan, period, currency),
         _ahead(parts, plan, period, currency),
         odds(parts, period, fiscal_start),
-        _win_rate(facts["win_rate"], period),
+        _win_rate(parts, facts["win_rate"], period),
         _customers(facts["new_customers"], plan, period),
         _voice(parts),
     ]
@@ -177,30 +177,43 @@ def odds(parts: Parts, period: pd.Period, fiscal_start: int = 1) -> dict | None:
     return _row("p_hit_company", told["value"], "share", n=told["n"]) if _known(told["value"]) else None
 
 
-def _win_rate(facts: pd.DataFrame, period: pd.Period) -> dict | None:
-    """Return the win rate of the last 12 months, against the 12 months before."""
-    now, before = (_window(facts, period - shift) for shift in (0, WINDOW))
+def _win_rate(parts: Parts, facts: pd.DataFrame, period: pd.Period) -> dict | None:
+    """Return the win rate as the performance stage pooled it; without that stage, over 12 months against the 12 before."""
+    asked = ("measure", "value", "n", "low", "high", "change", "verdict", "window")
+    told = table(parts, "kpi", "scorecard", asked)
+    told = told[(told["measure"] == "win_rate") & told["value"].notna() & told["window"].notna()]
+    if len(told):
+        row, months = told.iloc[0], int(told["window"].iloc[0])
+        verdict = None if pd.isna(row["change"]) else "noise" if row["verdict"] == "no_change" else "clear"
+        return _row("win_rate", float(row["value"]), "share", about=_span(period, months), n=row["n"], low=row["low"],
+                    high=row["high"], confidence=0.95, change=row["change"], against=_span(period - months, months),
+                    verdict=verdict, trail=_rates(facts, period, months))  # fmt: skip
+    now, before = (_window(facts, period - shift, WINDOW) for shift in (0, WINDOW))
     if not now[1]:
         return None
     low, high = intervals.wilson(*now)
     down, up = intervals.share_change(now, before)
     change = now[0] / now[1] - before[0] / before[1] if before[1] else math.nan
     verdict = None if math.isnan(down) else "noise" if down <= 0 <= up else "clear"
-    rates = [_rate(_window(facts, period - back)) for back in range(TRAIL - 1, -1, -1)]
     return _row("win_rate_rolling", now[0] / now[1], "share", n=now[1], low=low, high=high, confidence=0.95, change=change,
-                against="twelve_before", verdict=verdict, trail=json.dumps(rates))  # fmt: skip
+                against="twelve_before", verdict=verdict, trail=_rates(facts, period, WINDOW))  # fmt: skip
 
 
-def _window(facts: pd.DataFrame, last: pd.Period) -> tuple[int, int]:
+def _span(period: pd.Period, months: int) -> str:
+    return str(period) if months == 1 else f"{period - months + 1}/{period}"
+
+
+def _rates(facts: pd.DataFrame, period: pd.Period, months: int) -> str:
+    counts = [_window(facts, period - back, months) for back in range(TRAIL - 1, -1, -1)]
+    return json.dumps([round(won / n, 4) if n else None for won, n in counts])
+
+
+def _window(facts: pd.DataFrame, last: pd.Period, months: int) -> tuple[int, int]:
     if facts.empty:
         return 0, 0
     month = facts["on"].dt.to_period("M")
-    inside = facts.loc[(month > last - WINDOW) & (month <= last), "value"]
+    inside = facts.loc[(month > last - months) & (month <= last), "value"]
     return int(inside.sum()), len(inside)
-
-
-def _rate(counts: tuple[int, int]) -> float | None:
-    return round(counts[0] / counts[1], 4) if counts[1] else None
 
 
 def _customers(facts: pd.DataFrame, plan: pd.DataFrame, period: pd.Period) -> dict | None:
