@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ class Ground:
     horizon: int = 12
     _kept: dict = field(default_factory=dict, repr=False, compare=False)
 
-    @property
+    @cached_property
     def ahead(self) -> pd.PeriodIndex:
         """The months that the draws are about."""
         return pd.period_range(first_month(self.as_of), periods=self.horizon, freq="M")
@@ -80,7 +81,7 @@ class Ground:
         own = self._sums(measure, level).get("" if level == "company" else str(name), {})
         found = [own[month.ordinal] for month in months if month.ordinal in own]
         value, weight, n = (float(sum(part)) for part in zip(*found, strict=True)) if found else (0.0, 0.0, 0.0)
-        if measures.is_rate(facts, measure):
+        if self.is_rate(measure):
             return (value / weight if weight else float("nan")), int(n)
         return round(value, 2), int(n)
 
@@ -101,10 +102,19 @@ class Ground:
             self._kept[key] = made
         return self._kept[key]
 
+    def is_rate(self, measure: str) -> bool:
+        """Return whether a measure is a ratio of sums."""
+        return self._once(("rate", measure), lambda: measures.is_rate(self.measured(measure), measure))
+
     def first_fact(self, measure: str) -> pd.Period | None:
         """Return the first month in which a measure was ever seen."""
         facts = self.measured(measure)
-        return facts["on"].min().to_period("M") if len(facts) else None
+        return self._once(("first", measure), lambda: facts["on"].min().to_period("M") if len(facts) else None)
+
+    def _once(self, key: tuple, make: Callable[[], Any]) -> Any:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
 
     def drawn(self, level: str, name: str | None) -> np.ndarray:
         """Return months ahead x draws of bookings of one scope, by today's team."""

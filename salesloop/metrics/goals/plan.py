@@ -73,7 +73,7 @@ def _clean(row: dict, place: int, ground: Ground, issues: list[dict]) -> dict[st
         _bad(made, "no_name", issues)
     elif level != "company" and name not in ground.names.get(level, ()):
         _bad(made, f"unknown_{level}", issues)
-    elif level == "rep" and name in ground.departed:
+    elif level == "rep" and name in ground.departed and made["months"] and made["months"][-1] >= ground.ahead[0]:
         _note(made, "departed_rep", "kept", issues)
     if measure not in (*KNOWN, *ground.declared, "grr", "nrr"):
         _bad(made, "unknown_measure", issues)
