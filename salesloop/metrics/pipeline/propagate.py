@@ -87,9 +87,9 @@ def factor(change: Changes, what: str, deals: pd.DataFrame) -> np.ndarray:
 
 def chances(
     model: Model, deals: pd.DataFrame, mass: np.ndarray, *, first_step: int, months: int, change: Changes = None,
-    own: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
+    own: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None, entering: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Return the chance of each deal to be won in each month.
+    """Return the chance of each deal to be won in each month, in single precision.
 
     Parameters
     ----------
@@ -107,6 +107,9 @@ def chances(
         What to make different.
     own : tuple of ndarray, optional
         The deals' `effects`, where they are known already.
+    entering : ndarray, optional
+        Deals x stages: what is added at the youngest age before each of the first four steps, for deals that are
+        created evenly over a month.
 
     Returns
     -------
@@ -116,35 +119,38 @@ def chances(
     speed, odds = _shifts(model, deals, change)
     leave, lost = leave_base(model)
     own_leave, own_lost, times = own or effects(model, deals)
-    leave_logit = leave[None] + own_leave[:, None, None] + speed[:, :, None]
-    share_lost = sigmoid(lost[None] + own_lost[:, None, None] - odds[:, :, None])
+    raised = np.exp((leave[None] + own_leave[:, None, None] + speed[:, :, None]).astype(np.float32))
+    share_lost = sigmoid(lost[None] + own_lost[:, None, None] - odds[:, :, None]).astype(np.float32)
     n_steps = months * PER_MONTH - first_step % PER_MONTH
     won, gone = np.zeros((len(deals), months)), np.zeros((len(deals), months))
-    factor = np.exp(leave_logit)
-    mass = mass.copy()
+    places = timing(first_step + np.arange(n_steps))
+    leaving = {place: _leaving(raised, times[place]) for place in np.unique(places)}
+    mass, go = mass.astype(np.float32), model.go.astype(np.float32)
     for i in range(n_steps):
         month = (first_step % PER_MONTH + i) // PER_MONTH
-        raised = factor * np.exp(times[timing(np.array([first_step + i]))[0]])
-        left = mass * (raised / (1.0 + raised))
-        on, off = _split(left, share_lost)
-        to = on @ model.go
+        if entering is not None and i < PER_MONTH:
+            mass[:, :, 0] += entering
+        left = mass * leaving[places[i]]
+        off = np.einsum("nsa,nsa->ns", left, share_lost)
+        to = (left.sum(axis=2) - off) @ go
         won[:, month] += to[:, -1]
-        gone[:, month] += off
-        mass = _aged(mass - left)
-        mass[:, :, 0] = to[:, :-1]
+        gone[:, month] += off.sum(axis=1)
+        mass = _aged(mass - left, to[:, :-1])
     return won, gone
 
 
-def _split(left: np.ndarray, share_lost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    off = (left * share_lost).sum(axis=2)
-    return left.sum(axis=2) - off, off.sum(axis=1)
+def _leaving(raised: np.ndarray, time: float) -> np.ndarray:
+    """Return the chance to leave in a step from the odds, at a place in month and quarter."""
+    odds = raised * np.float32(np.exp(time))
+    return odds / (1.0 + odds)
 
 
-def _aged(mass: np.ndarray) -> np.ndarray:
+def _aged(mass: np.ndarray, young: np.ndarray) -> np.ndarray:
+    """Return what stayed a step older, the oldest age kept, and what came in at the youngest."""
     made = np.empty_like(mass)
     made[:, :, 1:] = mass[:, :, :-1]
-    made[:, :, 0] = 0.0
     made[:, :, -1] += mass[:, :, -1]
+    made[:, :, 0] = young
     return made
 
 

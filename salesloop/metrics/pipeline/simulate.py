@@ -10,7 +10,7 @@ import pandas as pd
 
 from salesloop.metrics.pipeline import arrivals as coming
 from salesloop.metrics.pipeline.model import Model, effects, open_moves, start_shares
-from salesloop.metrics.pipeline.propagate import Changes, chances, factor, standing
+from salesloop.metrics.pipeline.propagate import Changes, chances, each, factor, standing
 from salesloop.metrics.pipeline.stays import OPEN, TOP_AGE, visits
 from salesloop.metrics.pipeline.steps import PER_MONTH, first_month, last_step, month_start
 
@@ -294,24 +294,30 @@ def _grouped(profiles: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def _created_chances(model, profiles, as_of, months, change) -> tuple[np.ndarray, np.ndarray]:
-    """Return profile x month created x month won, averaged over the four steps a deal may be created in."""
+    """Return profile x month created x month won, for deals created evenly over the four steps of a month."""
     base = month_start(first_month(as_of))
-    mass = np.zeros((len(profiles), len(model.stages), TOP_AGE))
     begin, own = start_shares(model, profiles), effects(model, profiles)
-    mass[:, :, 0] = begin[:, :-2]
-    won = np.zeros((len(profiles), months, months))
+    first, back = _alike(profiles, begin, own, change)
+    few = profiles.iloc[first]
+    nothing, entering = np.zeros((len(few), len(model.stages), TOP_AGE)), begin[first, :-2] / PER_MONTH
+    own = (own[0][first], own[1][first], own[2])
+    won = np.zeros((len(few), months, months))
     for created in range(min(months, 3)):
-        for part in range(PER_MONTH):
-            step = base + created * PER_MONTH + part + 1
-            span = months - created + 1
-            found, _ = chances(model, profiles, mass, first_step=step, months=span, change=change, own=own)
-            shift = int(part == PER_MONTH - 1)
-            ahead = found[:, : months - created - shift]
-            won[:, created, created + shift : created + shift + ahead.shape[1]] += ahead / PER_MONTH
-        won[:, created, created] += begin[:, -2]
+        step, span = base + created * PER_MONTH + 1, months - created
+        found, _ = chances(model, few, nothing, first_step=step, months=span, change=change, own=own, entering=entering)
+        won[:, created, created:] = found
+        won[:, created, created] += begin[first, -2]
     for created in range(3, months):
         won[:, created, created:] = won[:, created % 3, created % 3 : created % 3 + months - created]
-    return won, factor(change, "volume", profiles)
+    return won[back], factor(change, "volume", profiles)
+
+
+def _alike(profiles, begin, own, change) -> tuple[np.ndarray, np.ndarray]:
+    """Return a row of each kind of profile, and every profile's kind: alike are those that move alike."""
+    applies = [one.applies(profiles).astype(float) for one in each(change)]
+    kinds = np.column_stack([begin, own[0], own[1], *applies]).round(12)
+    _, first, back = np.unique(kinds, axis=0, return_index=True, return_inverse=True)
+    return first, back.ravel()
 
 
 class _Profiles:
