@@ -131,6 +131,18 @@ def test_receipt_waits_by_name_with_the_cases_still_open(shared_data):
     assert steps["waiting_share"].sum() == pytest.approx(1.0)
 
 
+def test_receipt_with_the_days_on_which_cases_ended(shared_data):
+    """93 % of the cases have an end date: the last step waits until then, and only the others are still open."""
+    raw = pd.read_csv(shared_data / "events" / "receipt.csv.gz")
+    log = log_of(shared_data, "receipt").assign(
+        ended_at=pd.to_datetime(raw["case:enddate"], utc=True, format="ISO8601")
+    )
+    steps = eventlog.slow_steps(log)
+    still_open = raw.groupby("case:concept:name")["case:enddate"].apply(lambda ends: ends.isna().all()).sum()
+    assert steps["censored"].sum() == still_open == 105
+    assert steps["waiting_share"].sum() == pytest.approx(1.0)
+
+
 def closed_deals(n=400, seed=1):
     rng = np.random.default_rng(seed)
     good = rng.random(n) < 0.5

@@ -18,7 +18,7 @@ def slow_steps(log: pd.DataFrame, *, ends: list[str] | None = None) -> pd.DataFr
     Parameters
     ----------
     log : DataFrame
-        ``case, step, at``: one row an event.
+        ``case, step, at``: one row an event; where known also ``ended_at``, when the case ended.
     ends : list of str, optional
         Steps that end a case; by default those that are the last of their case at least half of the time.
 
@@ -44,19 +44,24 @@ def slow_steps(log: pd.DataFrame, *, ends: list[str] | None = None) -> pd.DataFr
 
 
 def waits(log: pd.DataFrame, *, ends: list[str] | None = None) -> pd.DataFrame:
-    """Return each wait after a step: ``case, step, next, days, ended``; the last step of a case that ended has none."""
+    """Return each wait after a step: ``case, step, next, days, ended``.
+
+    The last step of a case waits until the case ended, where the log tells it. Where it does not, there is no wait after
+    a step that ends cases, and after any other the wait still goes on.
+    """
     log = log.dropna(subset=["case", "at"]).sort_values(["case", "at"], kind="stable").reset_index(drop=True)
     same = log["case"].eq(log["case"].shift(-1))
-    following, step = log["at"].shift(-1).where(same), log["step"].astype(str)
-    final = ~same
-    if ends is None:
+    step, final = log["step"].astype(str), ~same
+    if "ended_at" in log:
+        until = log["at"].shift(-1).where(same, log["ended_at"])
+        over = final & step.isin(ends or [])
+    else:
+        until = log["at"].shift(-1).where(same)
         share = final.groupby(step).mean()
-        ends = share[share >= 0.5].index.tolist()
-    over = final & step.isin(ends)
-    days = (following.fillna(log["at"].max()) - log["at"]).dt.total_seconds() / 86400
-    made = pd.DataFrame(
-        {"case": log["case"], "step": step, "next": step.shift(-1).where(same), "days": days, "ended": same}
-    )
+        over = final & step.isin(share[share >= 0.5].index if ends is None else ends)
+    days = (until.fillna(log["at"].max()) - log["at"]).dt.total_seconds().clip(lower=0) / 86400
+    following = step.shift(-1).where(same)
+    made = pd.DataFrame({"case": log["case"], "step": step, "next": following, "days": days, "ended": until.notna()})
     return made[~over].reset_index(drop=True)
 
 
