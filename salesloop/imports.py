@@ -39,8 +39,8 @@ def bring_in(unit: str, data: Path, *, as_of: dt.date | None = None, say: Say = 
     new = not units.exists(unit)
     config = _unit(unit)
     landing = sources.load([data], config, as_of=as_of)
-    if new and (found := _currency(landing)) not in (None, config.currency):
-        config = _in_currency(unit, found)
+    if new and landing.currency and landing.currency != config.currency:
+        config = _in_currency(unit, landing.currency)
         landing = sources.load([data], config, as_of=as_of)
     if new:
         say(f"unit {unit}: new; look at {_shown(paths.params(unit) / 'unit.yml')} ({_home(config)})")
@@ -86,12 +86,9 @@ def _drafted(unit: str, data: Path, config: UnitConfig, *, new: bool, say: Say) 
     for line in draft.lines():
         say(line)
     say(f"mapping drafted: {_shown(file)}; next: look at it, then make import UNIT={unit} DATA={data}")
-    if (
-        not draft.questions
-        and new
-        and (found := _currency(sources.load([data], config))) not in (None, config.currency)
-    ):
-        return _in_currency(unit, found)
+    if new and not draft.questions:
+        found = sources.load([data], config, save=False).currency
+        return _in_currency(unit, found) if found and found != config.currency else config
     return config
 
 
@@ -108,17 +105,6 @@ def _unit(unit: str) -> UnitConfig:
     if not units.exists(unit):
         units.create(unit)
     return load_unit(unit)
-
-
-def _currency(landing) -> str | None:
-    """Return the currency that most deals, or else most orders, are in; None where none says it."""
-    for name in ("opportunities", "orders"):
-        rows = landing.tables.get(name)
-        if rows is not None and "currency" in rows.column_names:
-            found = Counter(code for code in rows["currency"].to_pylist() if code)
-            if found:
-                return found.most_common(1)[0][0]
-    return None
 
 
 def _in_currency(unit: str, currency: str) -> UnitConfig:
