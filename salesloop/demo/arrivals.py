@@ -187,7 +187,7 @@ def births(world: World, found: Columns) -> Columns:
         "key": key, "luck": key, "t": lead["convert"], "replica": lead["replica"], "type": np.zeros(len(key), dtype=np.int64),
         **{name: lead[name] for name in ("segment", "product", "lead_source", "sales_channel", "region", "industry", "owner")},
         "amount": rounded(amount * price), "account": mix(key, "account"), "sat": normal(key, "satisfaction"),
-        "quality": normal(key, "quality"), "lead": np.where(lead["direct"], none, lead["key"]), "parent": none,
+        "quality": normal(key, "quality"), "quick": uniform(key, "quick"), "lead": np.where(lead["direct"], none, lead["key"]), "parent": none,
     }  # fmt: skip
 
 
@@ -236,7 +236,7 @@ def _child(world: World, wins: Columns, kind: str, seen: float) -> Columns:
         "key": key, "luck": luck, "t": born, "type": np.full(len(key), market.TYPES.index(kind)),
         "product": made["product"] if kind == "renewal" else product,
         "owner": world.people.holder(made["owner"], born), "amount": rounded(made["won_amount"] * factor),
-        "quality": normal(luck, "quality"), "lead": np.zeros(len(key), dtype=np.uint64), "parent": made["key"],
+        "quality": normal(luck, "quality"), "quick": uniform(luck, "quick"), "lead": np.zeros(len(key), dtype=np.uint64), "parent": made["key"],
     }  # fmt: skip
 
 

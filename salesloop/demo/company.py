@@ -182,4 +182,8 @@ class Path:
 
 def _no_stays() -> Columns:
     whole = {name: np.zeros(0, dtype=np.int64) for name in ("deal", "no", "stage", "owner", "team", "to")}
-    return {"key": np.zeros(0, dtype=np.uint64), **whole, **{name: np.zeros(0) for name in ("t_in", "amount", "out")}}
+    return {
+        "key": np.zeros(0, dtype=np.uint64),
+        **whole,
+        **{name: np.zeros(0) for name in ("t_in", "amount", "aim", "out")},
+    }

@@ -11,7 +11,7 @@ import pandas as pd
 from salesloop.demo import market
 from salesloop.demo.arrivals import Columns, month_at
 from salesloop.demo.market import LOST, VOID, WON
-from salesloop.demo.process import aimed, final_amount
+from salesloop.demo.process import final_amount
 from salesloop.demo.rng import choice, normal, uniform
 from salesloop.demo.world import BURN
 
@@ -73,7 +73,7 @@ class Crm:
         """Every expected close ever typed: ``deal``, ``t`` (when), ``close`` (the day), in order of time."""
         stays, world, found = self.stays, self.world, []
         now = np.full(len(self.deals["key"]), np.nan)
-        aim = aimed(world, self.deals, stays) if "close_dates" in world.options.movement else None
+        aim = stays["aim"] if "close_dates" in world.options.movement else None
         for no in range(int(stays["no"].max(initial=0)) + 1):
             rows = np.flatnonzero(stays["no"] == no)
             deal, t = stays["deal"][rows], stays["t_in"][rows]

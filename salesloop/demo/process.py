@@ -108,8 +108,9 @@ def _opened(world: World, flow: Flow, until: float) -> Columns:
     flow.pending = pick(flow.pending, ~born)
     row = len(flow.deals["key"]) + np.arange(len(new["key"]))
     flow.deals = join(flow.deals, new) if len(new["key"]) else flow.deals
+    first, stage = np.zeros(len(row), dtype=np.int64), market.START_STAGE[new["type"]]
     return {
-        "key": new["luck"], "deal": row, "no": np.zeros(len(row), dtype=np.int64), "stage": market.START_STAGE[new["type"]],
+        "key": new["luck"], "deal": row, "no": first, "stage": stage, "aim": aimed(world, new["luck"], first, stage, new["t"]),
         "t_in": new["t"], "amount": new["amount"], "owner": new["owner"], "team": teams(world, new["owner"], new["t"]),
         "out": np.full(len(row), np.inf), "to": np.full(len(row), -1),
     }  # fmt: skip
@@ -130,15 +131,16 @@ def _paces(world: World, deals: Columns, live: Columns) -> tuple[np.ndarray, np.
         on *= np.exp(0.55 * deals["quality"][row])
         lost *= np.exp(-0.55 * deals["quality"][row])
     if "fast" in world.options.movement:
-        quick = np.where(uniform(deals["key"][row], "fast") < FAST_SHARE, FAST_PACE, 1.0)
+        quick = np.where(deals["quick"][row] < FAST_SHARE, FAST_PACE, 1.0)
         on, lost, back = on * quick, lost * quick, back / quick
     return on, lost, back
 
 
-def aimed(world: World, deals: Columns, live: Columns) -> np.ndarray:
+def aimed(world: World, key: np.ndarray, no: np.ndarray, stage: np.ndarray, t_in: np.ndarray) -> np.ndarray:
     """Return the day that buyer and seller aim at in a stay of the last two stages, where close dates carry signal."""
-    days = 10.0 + 45.0 * uniform(live["key"], "aim", live["no"])
-    return np.where(live["stage"] >= 3, live["t_in"] + days, np.inf)
+    if "close_dates" not in world.options.movement:
+        return np.full(len(key), np.inf)
+    return np.where(stage >= 3, t_in + 10.0 + 45.0 * uniform(key, "aim", no), np.inf)
 
 
 def windows(
@@ -148,7 +150,7 @@ def windows(
     n = len(live["key"])
     begin, end, on, lost = np.full(n, np.inf), np.full(n, np.inf), np.ones(n), np.ones(n)
     if "close_dates" in world.options.movement:
-        aim = aimed(world, deals, live)
+        aim = live["aim"]
         begin, end = aim - CLOSE_WINDOW, aim + CLOSE_WINDOW
         on = np.where(np.isfinite(aim), CLOSE_BOOST, 1.0)
     if nudges:
@@ -222,7 +224,7 @@ def _next(world: World, deals: Columns, ended: Columns) -> Columns:
     return {
         **on, "no": on["no"] + 1, "stage": on["to"], "t_in": on["out"], "owner": owner, "team": teams(world, owner, on["out"]),
         "amount": np.where(moved, rounded(on["amount"] * drift), on["amount"]),
-        "out": np.full(len(owner), np.inf), "to": np.full(len(owner), -1),
+        "aim": aimed(world, on["key"], on["no"] + 1, on["to"], on["out"]), "out": np.full(len(owner), np.inf), "to": np.full(len(owner), -1),
     }  # fmt: skip
 
 
