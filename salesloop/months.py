@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,7 +148,20 @@ def _land(folder: Path, day: dt.date) -> None:
 
 
 def _plans_in(unit: str) -> None:
-    """Import the plan files that people edit."""
+    """Import the plan files that people edit, where one was edited since the last time."""
+    stamp, edited = paths.data(unit) / "plan.sha256", _plan_stamp(unit)
+    if paths.store(unit).is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == edited:
+        return
     from salesloop import sources, store
 
     store.land(unit, sources.plan(unit, load_unit(unit)))
+    stamp.write_text(edited, encoding="utf-8")
+
+
+def _plan_stamp(unit: str) -> str:
+    """Return a hash of everything that the plan files and unit.yml hold."""
+    found = hashlib.sha256()
+    for file in [paths.params(unit) / "unit.yml", *sorted(paths.plan(unit).glob("*"))]:
+        if file.is_file() and not file.name.startswith((".", "~")):
+            found.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return found.hexdigest()
