@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from salesloop import rules
 from salesloop.book import Book
 from salesloop.errors import ParameterError
 from salesloop.metrics import pipeline, whatif
@@ -88,6 +89,9 @@ def test_scenarios_of_a_company(book, sim):
     assert proposals["lever"].is_unique
     assert set(proposals["due"]) <= {"2026-02-28", "2026-03-31"}
     assert together.sum() > sim.base.sum()
+    planned = rules.interventions(proposals)
+    assert [change.new["expected_effect"] for change in planned] == proposals["expected_effect"].tolist()
+    assert all(change.values["low"] < change.values["effect"] < change.values["high"] for change in planned)
 
 
 def test_trust_scales_what_is_promised(sim):
