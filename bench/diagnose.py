@@ -24,7 +24,7 @@ OUT = Path(__file__).parent / "out" / "diagnose.json"
 COMPANIES, FIRST_SEED, MONTHS = 40, 500, 36
 STAGES, LEVELS = ("Needs Analysis", "Solution", "Proposal", "Negotiation"), ("Mid-market", "SMB")
 SPEED, SINCE = 0.35, 9
-FUTURES, LOOKS = 400, 12
+FUTURES, LOOKS = 200, 12
 
 
 def planted(seed: int, flawed: bool) -> tuple[Company, Bottleneck | None]:
