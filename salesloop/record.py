@@ -23,6 +23,12 @@ def in_force(book: Book) -> dict[str, dict[str, Any]]:
     return {name: {"value": one.value, "by_hand": one.edited} for name, one in book.params.values.items()}
 
 
+def automatic(book: Book) -> list[str]:
+    """Return the technical values that approve themselves: those that unit.yml says, but none that a person set by hand."""
+    held = in_force(book)
+    return [name for name in book.config.approve_automatically if not held.get(name, {}).get("by_hand")]
+
+
 def since(book: Book, name: str) -> str | None:
     """Return the first month whose parameters hold a technical value, or None."""
     files = sorted(paths.params(book.unit).glob("????-??.yml"))

@@ -34,9 +34,9 @@ def _read(value: Any) -> Any:
 
 def groups(own: Items | None, config: UnitConfig, every: Mapping[str, Items]) -> list[dict[str, Any]]:
     """Return the proposed changes by kind, people's first; of each kind the first few in sight, the rest folded."""
-    found, made = changes(own), []
+    found, made, hand = changes(own), [], _by_hand(own)
     for kind in (*KINDS, *sorted({row["kind"] for row in found} - set(KINDS))):
-        rows = [_told(row, own, config, every) for row in found if row["kind"] == kind]  # type: ignore[arg-type]
+        rows = [_told(row, own, config, every, hand) for row in found if row["kind"] == kind]  # type: ignore[arg-type]
         if rows:
             named = f"report.proposal.{kind if kind in KINDS else 'other'}"
             made.append({"name": own.text.t(named), "shown": rows[:MOST_SHOWN], "more": rows[MOST_SHOWN:]})  # type: ignore[union-attr]
@@ -49,10 +49,21 @@ def decisions(own: Items | None, config: UnitConfig) -> list[str]:
     return [own.words(row["message"], _read(row.get("values")) or {}) for row in rows if row.get("message")]  # type: ignore[union-attr]
 
 
-def _told(row: Mapping[str, Any], own: Items, config: UnitConfig, every: Mapping[str, Items]) -> dict[str, Any]:
+def _by_hand(own: Items | None) -> set[str]:
+    """Return the technical values that a person set by hand; they approve nothing by themselves."""
+    frame = own.results.table("last_proposal") if own else None
+    if frame is None or frame.empty:
+        return set()
+    return set(frame.loc[(frame["kind"] == "technical") & (frame["state"] == "by_hand"), "parameter"])
+
+
+def _told(
+    row: Mapping[str, Any], own: Items, config: UnitConfig, every: Mapping[str, Items], hand: set[str]
+) -> dict[str, Any]:
     text = own.text
     stage = str(row.get("evidence") or "").partition(".")[0]
     by_itself = row["kind"] == "technical" and row["parameter"] in config.approve_automatically
+    by_itself = by_itself and row["parameter"] not in hand
     return {
         "id": plain(row["id"]), "what": own.mask(_what(row, text)),
         "old": own.mask(_value(row.get("old"), row, text)) if row.get("old") is not None else "",

@@ -246,6 +246,14 @@ def test_the_brief_sees_what_was_not_approved(root):
     assert record.since(open_book("u", NOV), "stall_limits") == NOV
 
 
+def test_a_value_set_by_hand_does_not_approve_itself(root):
+    hand = PeriodParams(period=OCT, values={"stall_limits": Learned(value={"P / Offer": 99.0})})
+    params.write_period("u", OCT, hand)
+    freeze(root)
+    assert "stall_limits" not in record.automatic(open_book("u", OCT))
+    assert "method_weights" in record.automatic(open_book("u", OCT))
+
+
 def test_a_brief_without_any_results_proposes_from_the_book_alone(root):
     months = pd.period_range("2025-01", OCT, freq="M")
     deals = pd.DataFrame({

@@ -103,7 +103,7 @@ def what_changed(parts: Parts, shown: pd.DataFrame) -> list[Sentence]:
     told += _of(parts, "forecast", ("forecast.bridge",))
     for stage in ("bottlenecks", "kpi", "execution", "feedback", "whatif"):
         said = lead(parts.get(stage))
-        told += [said] if said is not None else []
+        told += [said] if said is not None and ".nothing" not in said[0] else []
     return told[:MOST_SENTENCES]
 
 
