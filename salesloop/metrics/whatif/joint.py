@@ -165,24 +165,16 @@ def _offset(rows: pd.DataFrame, family: str) -> np.ndarray | None:
 
 
 def _overdispersion(expected: pd.Series, rows: pd.DataFrame, group: str, family: str) -> float:
-    """Return how much more cells of group x quarter, or of group x half-year, vary than the model says; at least 1.
-
-    Half-years show shocks to a group that last, such as people who come and go.
-    """
+    """Return how much more cells of group x quarter vary than the model says; at least 1."""
     if family == "gaussian":
         return 1.0
-    half = rows["on"].dt.year.astype(str) + (rows["on"].dt.month > 6).astype(str)
-    told = pd.DataFrame({"g": rows[group].astype(str), "q": rows["quarter"].astype(str), "h": half,
-                         "y": rows["hit"].to_numpy(float), "m": np.asarray(expected)})  # fmt: skip
+    told = pd.DataFrame({"g": rows[group].astype(str), "q": rows["quarter"].astype(str), "y": rows["hit"].to_numpy(float),
+                         "m": np.asarray(expected)})  # fmt: skip
     told["v"] = told["m"] * (1 - told["m"]) if family == "binomial" else told["m"]
-    return max(_spread(told, "q"), _spread(told, "h"), 1.0)
-
-
-def _spread(told: pd.DataFrame, span: str) -> float:
-    sums = told.groupby(["g", span])[["y", "m", "v"]].sum()
+    sums = told.groupby(["g", "q"])[["y", "m", "v"]].sum()
     sums = sums[sums["v"] > 0.5]
-    free = len(sums) - sums.index.get_level_values("g").nunique() - sums.index.get_level_values(span).nunique() + 1
-    return float(((sums["y"] - sums["m"]) ** 2 / sums["v"]).sum()) / free if free >= 3 else 1.0
+    free = len(sums) - sums.index.get_level_values("g").nunique() - sums.index.get_level_values("q").nunique() + 1
+    return max(float(((sums["y"] - sums["m"]) ** 2 / sums["v"]).sum()) / free, 1.0) if free >= 3 else 1.0
 
 
 def lasting(counts: pd.DataFrame, trial: Trial) -> float:
