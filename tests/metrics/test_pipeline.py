@@ -86,6 +86,14 @@ def test_the_parts_add_up_and_a_table_of_them_holds_all_the_money(made):
     assert one == drawn.total()[1, 7]
 
 
+@pytest.mark.parametrize("change", [None, Change(volume=1.3), Change(conversion=1.2, stage="propose")])
+def test_totals_are_the_sums_of_the_draws(made, change):
+    deals, events, as_of, model = made
+    ready = pipeline.prepare(model, deals, events, as_of=as_of, horizon=4)
+    whole = pipeline.draw(ready, n=200, seed=3, change=change).total()
+    assert pipeline.totals(ready, n=200, seed=3, change=change) == pytest.approx(whole, rel=1e-6)
+
+
 def test_what_comes_after_the_day_is_not_read(made):
     deals, events, _, _ = made
     from salesloop.metrics.forecast import as_known

@@ -3,6 +3,19 @@
 from salesloop.metrics.pipeline import steps
 from salesloop.metrics.pipeline.model import Model, fit
 from salesloop.metrics.pipeline.propagate import Change, Changes
-from salesloop.metrics.pipeline.simulate import PARTS, Draws, Prepared, draw, prepare, simulate
+from salesloop.metrics.pipeline.simulate import PARTS, Draws, Prepared, draw, prepare, simulate, totals
 
-__all__ = ["PARTS", "Change", "Changes", "Draws", "Model", "Prepared", "draw", "fit", "prepare", "simulate", "steps"]
+__all__ = [
+    "PARTS",
+    "Change",
+    "Changes",
+    "Draws",
+    "Model",
+    "Prepared",
+    "draw",
+    "fit",
+    "prepare",
+    "simulate",
+    "steps",
+    "totals",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,8 @@ from salesloop.metrics.pipeline.steps import PER_MONTH, first_month, last_step, 
 PARTS = ("pipeline", "new", "renewal")
 NOBODY = "-"
 _BLOCK = 256
+_FINE = 1 << 16
+"""Into how many equal shares the chance of all profiles is cut when a win's profile is drawn."""
 _MANY = 50
 
 
@@ -156,9 +158,23 @@ def draw(ready: Prepared, *, n: int = 5000, seed: int = 1, change: Changes = Non
     told = _open_table(ready.live[:0], months)
     if model.kind != "none":
         told = _existing(ready, amount[0], rngs[0], change)
-        _created(model, ready.fresh, amount[1], owners, ready.keep, ready.as_of, rngs[1], change)
-        _created(model, ready.again, amount[2], owners, ready.keep, ready.as_of, rngs[2], change)
+        _created(ready, ready.fresh, amount[1], rngs[1], change)
+        _created(ready, ready.again, amount[2], rngs[2], change)
     return Draws(owners, months, amount, told, model.kind, model.n_closed)
+
+
+def totals(ready: Prepared, *, n: int = 5000, seed: int = 1, change: Changes = None) -> np.ndarray:
+    """Return months x draws over all owners and parts: what `draw` sums up to, without telling whose it is."""
+    made, nobody = np.zeros((len(ready.months), n)), replace(ready, owners=[NOBODY])
+    rngs = [np.random.default_rng(one) for one in np.random.SeedSequence(seed).spawn(len(PARTS))]
+    if ready.model.kind == "none":
+        return made
+    open_part = np.zeros((1, *made.shape), dtype=np.float32)
+    _existing(replace(nobody, live=ready.live.assign(owner_id=NOBODY)), open_part, rngs[0], change)
+    for term, rng in ((ready.fresh, rngs[1]), (ready.again, rngs[2])):
+        for month, draw_of, _, value in _wins(ready, term, n, rng, change, owned=False):
+            made[month] += np.bincount(draw_of, weights=value, minlength=n)
+    return made + open_part[0]
 
 
 def _owners(deals: pd.DataFrame) -> list[str]:
@@ -238,25 +254,36 @@ def _open_table(live: pd.DataFrame, months: pd.PeriodIndex, won: np.ndarray | No
     return made
 
 
-def _created(model, term, amount, owners, keep, as_of, rng, change) -> None:
-    """Draw the wins of deals yet to be created: thinned Poisson counts by month, each with a past deal's profile."""
+def _created(ready: Prepared, term, amount: np.ndarray, rng, change: Changes) -> None:
+    """Draw the wins of deals yet to be created and add their amounts to their owners' months."""
     months, n = amount.shape[1:]
+    for month, draw, owner, value in _wins(ready, term, n, rng, change, owned=True):
+        np.add.at(amount.reshape(-1), (owner * months + month) * n + draw, value.astype(np.float32))
+
+
+def _wins(ready: Prepared, term, n: int, rng, change: Changes, *, owned: bool):
+    """Yield by month the wins of deals yet to be created: thinned Poisson counts, each with a past deal's profile.
+
+    Yields
+    ------
+    month, draw, owner, value
+        The month ahead, and for each win its draw, its owner (None unless `owned`) and its amount.
+    """
+    model, months = ready.model, len(ready.months)
     luck = rng.standard_normal((2, n))
     if not term.rate.sum() > 0 or term.profiles.empty:
         return
-    profiles, weights = _grouped(term.profiles)
-    won, volume = _created_chances(model, profiles, as_of, months, change)
+    won, volume = _created_chances(model, term.profiles, ready.as_of, months, change)
     inside = np.exp(term.log_sd[:, None] * luck[0][None] - term.log_sd[:, None] ** 2 / 2)
     inside *= _common_luck(model, n, rng)[None]
-    rate = term.rate[:, None] * inside
-    chance = (weights * volume) @ won.reshape(len(profiles), -1)
-    chance = chance.reshape(months, months)
-    wins = _counts(np.clip(chance.T @ rate, 0, 1e7), rng.random((months, n)))
-    pick = _Profiles(term.profiles, profiles, won, weights * volume, owners, keep, change)
+    weights = volume / len(term.profiles)
+    chance = np.tensordot(weights, won, 1)
+    wins = _counts(np.clip(chance.T @ (term.rate[:, None] * inside), 0, 1e7), rng.random((months, n)))
+    pick = _Profiles(term.profiles, won, weights, ready.owners, ready.keep, change)
     for month, own in enumerate(rng.spawn(months)):
         place, draw = _placed(wins[month])
-        owner, value = pick(month, term.rate, place, draw, n, own, model.drift)
-        np.add.at(amount.reshape(-1), (owner * months + month) * n + draw, value.astype(np.float32))
+        owner, value = pick(month, term.rate, place, draw, n, own, model.drift, owned=owned)
+        yield month, draw, owner, value
 
 
 def _counts(expected: np.ndarray, luck: np.ndarray) -> np.ndarray:
@@ -289,10 +316,6 @@ def _placed(wins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(len(draw)) - np.repeat(np.cumsum(wins) - wins, wins), draw
 
 
-def _grouped(profiles: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
-    return profiles, np.full(len(profiles), 1.0 / len(profiles))
-
-
 def _created_chances(model, profiles, as_of, months, change) -> tuple[np.ndarray, np.ndarray]:
     """Return profile x month created x month won, for deals created evenly over the four steps of a month."""
     base = month_start(first_month(as_of))
@@ -323,18 +346,34 @@ def _alike(profiles, begin, own, change) -> tuple[np.ndarray, np.ndarray]:
 class _Profiles:
     """Pick past deals for wins of a month by their chance to be won then."""
 
-    def __init__(self, deals, profiles, won, weights, owners, keep, change):
+    def __init__(self, profiles, won, weights, owners, keep, change):
         self.won, self.weights = won, weights
-        self.size = expected_amount(deals, profiles) * factor(change, "size", profiles)
+        self.size = expected_amount(profiles, profiles) * factor(change, "size", profiles)
         self.owner = pd.Categorical(profiles["owner_id"].fillna(NOBODY).astype(str), owners).codes.astype(np.int64)
         self.heirs, self.keep = np.flatnonzero(keep), keep
 
-    def __call__(self, month, rate, place, draw, n, rng, drift):
+    def __call__(self, month, rate, place, draw, n, rng, drift, *, owned):
         """Return owner and amount of each win; the k-th win of a draw has its own random numbers, come what may."""
-        share = np.cumsum(self.weights * (self.won[:, :, month] @ rate))
         most = int(place.max()) + 1 if len(place) else 0
-        which, heir, moved = (one.random((most, n), dtype=np.float32)[place, draw] for one in rng.spawn(3))
-        row = np.searchsorted(share, which * share[-1], side="right").clip(max=len(share) - 1)
-        owner, heir = self.owner[row], self.heirs[(heir * len(self.heirs)).astype(np.int64)]
-        ratio = drift[(moved * len(drift)).astype(np.int64)]
-        return np.where(self.keep[owner], owner, heir), np.round(self.size[row] * ratio)
+        which, heir, moved = rng.spawn(3)
+        row = self._place(month, rate)[_whole(which, most, n, place, draw, _FINE)]
+        value = self.size[row]
+        if len(drift) > 1:
+            value = value * drift[_whole(moved, most, n, place, draw, len(drift))]
+        if not owned:
+            return None, np.round(value)
+        other = self.heirs[_whole(heir, most, n, place, draw, len(self.heirs))]
+        return np.where(self.keep[self.owner[row]], self.owner[row], other), np.round(value)
+
+    def _place(self, month, rate) -> np.ndarray:
+        """Return which deal each of `_FINE` equal shares of the chance falls to."""
+        share = np.cumsum(self.weights * (self.won[:, :, month] @ rate))
+        middle = (np.arange(_FINE) + 0.5) / _FINE
+        return np.searchsorted(share, middle * share[-1], side="right").clip(max=len(share) - 1)
+
+
+def _whole(rng, most: int, n: int, place: np.ndarray, draw: np.ndarray, below: int) -> np.ndarray:
+    """Return a whole number below a bound for each win, from a table of its own place and draw."""
+    return (
+        (rng.random((most, n), dtype=np.float32)[place, draw] * np.float32(below)).astype(np.int32).clip(max=below - 1)
+    )

@@ -70,7 +70,7 @@ class Simulation:
 
     def draw(self, change: Changes) -> np.ndarray:
         """Return months x draws as the pipeline draws them with a change."""
-        return pipeline.draw(self.ready_state, n=self.raw.shape[1], seed=forecast.SEED, change=change).total()
+        return pipeline.totals(self.ready_state, n=self.raw.shape[1], seed=forecast.SEED, change=change)
 
     @cached_property
     def ready_state(self) -> pipeline.Prepared:
