@@ -112,24 +112,39 @@ def _placed(name: str, view: View) -> str:
 def deals(view: View, wanted: list[str] | None = None) -> str:
     """Return SQL for the deals as of the view; `events` must have been called for it.
 
+    A deal that was open is told column by column by the latest evidence up to the period's end: its own version of then,
+    or a dated event after that version. One without a version of then is undone from its later state and the events.
+
     Beside the canonical columns (or those wanted): ``row_key``; ``hindsight``, whether an open deal's stage or amount is
     one that was seen only later; ``known_by`` (version, event, dates); ``fate`` kept, or ahead_won and ahead_lost (a
     closing dated beyond the data).
     """
-    undone = {name: sql.format(end=view.end_sql) for name, sql in _FROM_EVENTS.items()}
-    chosen = ", ".join(
-        f'CASE WHEN how = \'undo\' THEN {undone[name]} ELSE s."{name}" END AS "{name}"'
-        if name in undone
-        else f's."{name}"'
-        for name in wanted or columns("opportunities")
-    )
     return _DEALS.format(
         table=versions("opportunities"), last=known("opportunities", view), at_end=_at_end(view), end=view.end_sql,
-        until=view.until_sql, day=literal(view.end), cut_off=literal(view.cut_off), chosen=chosen,
+        until=view.until_sql, day=literal(view.end), cut_off=literal(view.cut_off),
+        chosen=", ".join(_column(name, view) for name in wanted or columns("opportunities")),
         closed_day=f"coalesce(closed_on, {day_of('_closed_known_at', view.zone)})",
     )  # fmt: skip
 
 
+def _column(name: str, view: View) -> str:
+    """Return SQL for one column of the deals: as its version has it, as it stood while open, or undone."""
+    cases = [("open", _WHILE_OPEN.get(name)), ("undo", _FROM_EVENTS.get(name))]
+    told = " ".join(f"WHEN '{how}' THEN {sql.format(end=view.end_sql)}" for how, sql in cases if sql)
+    return f'CASE how {told} ELSE s."{name}" END AS "{name}"' if told else f's."{name}"'
+
+
+_WHILE_OPEN = {
+    "status": "'open'",
+    "stage": "CASE WHEN e.stage_at > s._state_at OR s.status <> 'open' THEN e.stage ELSE s.stage END",
+    "amount": "CASE WHEN e.amount_at > s._state_at THEN e.amount ELSE s.amount END",
+    "probability": "CASE WHEN e.probability_at > s._state_at THEN e.probability WHEN s.status = 'open' THEN s.probability END",
+    "expected_close": "CASE WHEN e.close_at > s._state_at THEN e.expected_close WHEN s.status = 'open' THEN s.expected_close END",
+    "stage_entered_at": "CASE WHEN e.entered_at > s._state_at THEN e.entered_at ELSE s.stage_entered_at END",
+    **{name: f"greatest(s.{name}, CASE WHEN z.{name} < {{end}} THEN z.{name} END)" for name in ("last_activity_at", "modified_at")},
+    **{name: f"CASE WHEN s.status = 'open' THEN s.{name} END"
+       for name in ("closed_on", "loss_reason", "forecast_category_raw", "forecast_category")},
+}  # fmt: skip
 _FROM_EVENTS = {
     "status": "'open'", "stage": "coalesce(e.stage, CASE WHEN s.status = 'open' THEN s.stage END)",
     "amount": "coalesce(e.amount, s.amount)", "probability": "e.probability",
@@ -149,18 +164,32 @@ def _at_end(view: View) -> str:
 
 
 def events(connection: duckdb.DuckDBPyConnection, view: View) -> None:
-    """Make ``told``: what the dated stage history says of each deal at the period's end."""
+    """Make ``told``: what the dated stage history says of each deal at the period's end, and since when.
+
+    Moves into closing stages (which no open deal has been seen in, and all closed ones for one reason) say when the deal
+    was closed by the history, not where it stood while open.
+    """
+    latest = ", ".join(
+        f"""max_by(e.{name}, (e."at", e._row_key)) FILTER (e.{name} IS NOT NULL) AS {name},
+            max(e."at") FILTER (e.{name} IS NOT NULL) AS {short}_at"""
+        for name, short in (("amount", "amount"), ("probability", "probability"), ("expected_close", "close"))
+    )
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE told AS
         WITH known AS (SELECT * FROM ({known("stage_events", view)}) WHERE NOT _deleted AND "at" < {view.until_sql}),
-        past AS (SELECT opportunity_id AS deal, max_by(to_stage, ("at", _row_key)) AS stage, max("at") AS entered_at,
-                        max_by(amount, ("at", _row_key)) FILTER (amount IS NOT NULL) AS amount,
-                        max_by(probability, ("at", _row_key)) FILTER (probability IS NOT NULL) AS probability,
-                        max_by(expected_close, ("at", _row_key)) FILTER (expected_close IS NOT NULL) AS expected_close
-                 FROM known WHERE "at" < {view.end_sql} GROUP BY 1),
-        next AS (SELECT opportunity_id AS deal, min_by(from_stage, ("at", _row_key)) AS stage
-                 FROM known WHERE "at" >= {view.end_sql} GROUP BY 1)
-        SELECT deal, coalesce(p.stage, n.stage) AS stage, entered_at, amount, probability, expected_close
+        closing AS (SELECT stage FROM {versions("opportunities")}
+                    WHERE stage IS NOT NULL AND _known_at < {view.until_sql} AND _import_id <= {view.last_import}
+                    GROUP BY stage HAVING min(status) = max(status) AND min(status) <> 'open'),
+        marked AS (SELECT k.*, k.to_stage IN (FROM closing) AS ends, k.from_stage IN (FROM closing) AS ended FROM known k),
+        past AS (SELECT opportunity_id AS deal, {latest},
+                        max_by(to_stage, ("at", _row_key)) FILTER (NOT ends) AS stage,
+                        max_by(from_stage, ("at", _row_key)) FILTER (ends AND NOT ended) AS left_stage,
+                        max("at") FILTER (NOT ends) AS stage_at, max("at") FILTER (ends) AS ended_at,
+                        max("at") FILTER (NOT ends AND to_stage IS DISTINCT FROM from_stage) AS entered_at
+                 FROM marked e WHERE "at" < {view.end_sql} GROUP BY 1),
+        next AS (SELECT opportunity_id AS deal, min_by(from_stage, ("at", _row_key)) FILTER (NOT ended) AS stage
+                 FROM marked WHERE "at" >= {view.end_sql} GROUP BY 1)
+        SELECT deal, coalesce(p.stage, p.left_stage, n.stage) AS stage, p.* EXCLUDE (deal, stage, left_stage)
         FROM past p FULL JOIN next n USING (deal)""")
 
 
@@ -175,10 +204,13 @@ _DEALS = """
                coalesce(l.status <> 'open' AND l.closed_day <= {day} AND l._closed_known_at < {until}, false) AS done,
                coalesce(NOT a._deleted AND a.status <> 'open' AND a.closed_day <= {day} AND a._closed_known_at < {until},
                         false) AS was_done,
-               coalesce(NOT a._deleted AND a.status = 'open', false) AS was_open
-        FROM last l LEFT JOIN at_end a USING (_row_key) LEFT JOIN imports i ON i.import_id = l._import_id),
+               coalesce(NOT a._deleted AND a.status = 'open', false) AS was_open,
+               coalesce(e.stage_at > greatest(a._state_at, e.ended_at), false) AS moved_on
+        FROM last l LEFT JOIN at_end a USING (_row_key) LEFT JOIN imports i ON i.import_id = l._import_id
+        LEFT JOIN told e ON e.deal = l.opportunity_id),
     chosen AS (
-        SELECT row_key, CASE WHEN done THEN 'last' WHEN was_done OR was_open THEN 'end' ELSE 'undo' END AS how,
+        SELECT row_key, last_place, CASE WHEN done THEN 'last' WHEN was_done AND NOT moved_on THEN 'end'
+                             WHEN was_done OR was_open THEN 'open' ELSE 'undo' END AS how,
                CASE WHEN NOT done AND (was_done OR was_open) THEN end_place ELSE last_place END AS place,
                CASE WHEN NOT done AND NOT was_done AND last_status IN ('won', 'lost')
                          AND last_closed > greatest({cut_off}, brought) THEN 'ahead_' || last_status ELSE 'kept' END AS fate
@@ -186,4 +218,5 @@ _DEALS = """
     SELECT {chosen}, c.row_key, c.fate, how = 'undo' AND (e.stage IS NULL OR e.amount IS NULL) AS hindsight,
            CASE WHEN how <> 'undo' THEN 'version' WHEN e.stage IS NULL THEN 'dates' ELSE 'event' END AS known_by
     FROM {table} s JOIN chosen c ON s.rowid = c.place
-    LEFT JOIN told e ON how = 'undo' AND e.deal = s.opportunity_id"""
+    LEFT JOIN {table} z ON how = 'open' AND z.rowid = c.last_place
+    LEFT JOIN told e ON how IN ('open', 'undo') AND e.deal = s.opportunity_id"""

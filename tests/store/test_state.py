@@ -92,6 +92,79 @@ def test_own_versions_give_the_state_as_it_was(acme):
     assert meta["derived"] == ["stage_events", "stages"]
 
 
+def moved(ident, at, before, after, **others):
+    """Return a row of the stage history of deal ``a``."""
+    return {"event_id": ident, "opportunity_id": "a", "at": at, "from_stage": before, "to_stage": after, **others}
+
+
+def test_a_move_after_the_earlier_export_counts_though_the_deal_moved_again_later(acme):
+    start = deal(
+        "a",
+        amount="100.00",
+        probability=0.2,
+        expected_close="2026-10-31",
+        known_at="2026-10-04 02:00",
+        last_activity_at="2026-10-03 02:00",
+    )
+    later = {
+        **deal("a", amount="150.00", probability=0.8, expected_close="2026-12-31", known_at="2026-11-03 02:00"),
+        "stage": "Close",
+    }
+    moves = [
+        moved("1", "2026-09-10 02:00", None, "Qualify", amount="90.00", probability=0.1, expected_close="2026-10-15"),
+        moved("2", "2026-10-20 02:00", "Qualify", "Propose", amount="120.00"),
+        moved("3", "2026-10-24 02:00", "Propose", "Propose", expected_close="2026-11-30"),  # the date alone
+        moved(
+            "4", "2026-11-03 02:00", "Propose", "Close", amount="150.00", probability=0.8, expected_close="2026-12-31"
+        ),
+    ]
+    store.land(acme, landing(as_of="2026-10-05", opportunities=[{**start, "stage": "Qualify"}], stage_events=moves[:1]))
+    store.land(acme, landing(as_of="2026-11-06", opportunities=[later], stage_events=moves))
+    book, meta = frozen(acme)
+    found = row(book, "a")
+    # stage and amount from the move of the 20th, the date from the 24th, the chance from the export of the 5th
+    assert (found["stage"], found["amount"], found["probability"], str(found["expected_close"])[:10]) == (
+        "Propose", 120.0, 0.2, "2026-11-30",
+    )  # fmt: skip
+    assert str(found["stage_entered_at"]) == "2026-10-20 10:00:00"  # local time
+    assert str(found["last_activity_at"]) == "2026-10-26 10:00:00"  # told by the later export, and before the end
+    assert (found["hindsight"], meta["state_known"]) == (False, "observed")
+
+
+def test_a_version_after_the_last_move_is_the_better_evidence(acme):
+    typed = {**deal("a", amount="130.00", known_at="2026-10-25 02:00"), "stage": "Propose"}
+    moves = [moved("1", "2026-10-20 02:00", "Qualify", "Propose", amount="120.00"),
+             moved("2", "2026-11-03 02:00", "Propose", "Close", amount="150.00")]  # fmt: skip
+    store.land(acme, landing(as_of="2026-10-28", opportunities=[typed], stage_events=moves[:1]))
+    store.land(acme, landing(as_of="2026-11-06", opportunities=[
+        {**deal("a", amount="150.00", known_at="2026-11-03 02:00"), "stage": "Close"}], stage_events=moves))  # fmt: skip
+    found = row(frozen(acme)[0], "a")
+    assert (found["stage"], found["amount"]) == ("Propose", 130.0)
+
+
+def test_a_deal_reopened_between_two_exports_is_open_where_it_went(acme):
+    moves = [moved("1", "2026-09-20 02:00", "Propose", "Lost"), moved("2", "2026-10-10 02:00", "Lost", "Propose"),
+             moved("3", "2026-11-04 02:00", "Propose", "Close")]  # fmt: skip
+    lost = deal("a", "lost", "7.00", closed_on="2026-09-20", loss_reason="price", known_at="2026-09-20 02:00")
+    store.land(acme, landing(as_of="2026-10-01", opportunities=[lost], stage_events=moves[:1]))
+    store.land(acme, landing(as_of="2026-11-06", opportunities=[
+        {**deal("a", amount="7.00", known_at="2026-11-04 02:00"), "stage": "Close"}], stage_events=moves))  # fmt: skip
+    found = row(frozen(acme, "2026-09")[0], "a")
+    assert (found["status"], found["stage"]) == ("lost", "Lost")
+    found = row(frozen(acme)[0], "a")
+    assert (found["status"], found["stage"], found["loss_reason"]) == ("open", "Propose", None)
+    assert pd.isna(found["closed_on"])
+
+
+def test_a_win_dated_ahead_is_open_in_the_stage_before(acme):
+    moves = [moved("1", "2026-10-10 02:00", "Qualify", "Propose"), moved("2", "2026-10-30 02:00", "Propose", "Won")]
+    store.land(acme, landing(as_of="2026-10-12", opportunities=[deal("a", amount="7.00")], stage_events=moves[:1]))
+    won = deal("a", "won", "7.00", closed_on="2026-11-03", known_at="2026-10-30 02:00")
+    store.land(acme, landing(as_of="2026-11-06", opportunities=[won], stage_events=moves))
+    found = row(frozen(acme)[0], "a")
+    assert (found["status"], found["stage"]) == ("open", "Propose")
+
+
 def test_a_deletion_after_the_period_is_undone_and_then_adjusts(acme):
     won = deal("a", "won", "10.00", closed_on="2026-10-05")
     store.land(acme, landing(as_of="2026-10-31", opportunities=[won, deal("b")]))
