@@ -148,7 +148,9 @@ def _same(one: pd.Series, other: pd.Series, share: float = 0.95) -> bool:
     known = one.notna() & other.notna()
     if known.sum() < share * one.notna().sum():
         return False
-    table = pd.crosstab(one[known].astype(str), other[known].astype(str)).to_numpy()
+    mine, theirs = (pd.factorize(column[known])[0] for column in (one, other))
+    shape = (int(mine.max(initial=0)) + 1, int(theirs.max(initial=0)) + 1)
+    table = np.bincount(mine * shape[1] + theirs, minlength=shape[0] * shape[1]).reshape(shape)
     return bool(min(table.max(axis=0).sum(), table.max(axis=1).sum()) >= share * table.sum())
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtri
 
 LEAST_WON = 20
 """Ended stays below which no quartile is told."""
@@ -72,7 +72,7 @@ def quantile(curve: pd.DataFrame, share: float, *, confidence: float = 0.95) -> 
     if curve.empty:
         return np.nan, np.nan, np.nan
     s, se = curve["survival"].to_numpy(), curve["se"].to_numpy()
-    z = stats.norm.ppf(0.5 + confidence / 2)
+    z = float(ndtri(0.5 + confidence / 2))
     with np.errstate(divide="ignore", invalid="ignore"):
         width = z * se / (s * np.abs(np.log(s)))
         low, high = s ** np.exp(width), s ** np.exp(-width)

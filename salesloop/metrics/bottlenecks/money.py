@@ -1,6 +1,6 @@
 """Money at stake: what the next three months would bring if a cell moved at its reference, minus as it moves now.
 
-Both are drawn by the one pipeline simulation with the same random numbers. How the cell moves, and how its reference
+Both are the mean of the one pipeline simulation, carried forward without draws. How the cell moves, and how its reference
 does, is measured against the pipeline model's own expectation for the same steps, so that nothing is counted twice.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,10 @@ import pandas as pd
 from salesloop.metrics import pipeline
 from salesloop.metrics.bottlenecks.find import ALL
 from salesloop.metrics.bottlenecks.stays import Stays, pipelines
+from salesloop.metrics.bottlenecks.worth import Outlook, Part
 from salesloop.metrics.pipeline import Change, Model, steps
 from salesloop.metrics.pipeline.logistic import sigmoid
-from salesloop.metrics.pipeline.model import effects, leave_base, open_moves
+from salesloop.metrics.pipeline.model import leave_base, open_moves
 from salesloop.metrics.pipeline.stays import exposures, visits
 
 HORIZON = 3
@@ -26,7 +28,6 @@ MODEL_ERROR = 0.24
 """What the model itself may be off by, as a share of the money: measured on simulated companies."""
 CONFIDENCE = 0.90
 _Z = 1.645
-_DRAWS, _SEED = 400, 30
 _MODEL_DEALS, _CELL_DEALS = 10_000, 5_000
 _PRIOR_SD = 1.0
 
@@ -62,6 +63,20 @@ class Stakes:
         some = thinned(self.deals, _MODEL_DEALS)
         self.model: Model = pipeline.fit(some, self._events(some), as_of=as_of, stages=stages)
         self.pipeline = pd.Series(pipelines(self.deals), index=self.deals.index)
+        self._parts: dict[tuple, Part] = {}
+
+    @cached_property
+    def outlook(self) -> Outlook:
+        """What the deals are expected to bring."""
+        return Outlook(
+            self.model, self.deals, self.events, as_of=self.as_of, horizon=HORIZON, country=self.country,
+            stages=self.stages,
+        )  # fmt: skip
+
+    @cached_property
+    def lived(self) -> pd.DataFrame:
+        """The steps that all deals lived."""
+        return self._steps(self.deals)
 
     def _events(self, deals: pd.DataFrame) -> pd.DataFrame:
         return self.events[self.events["opportunity_id"].isin(deals["opportunity_id"])]
@@ -77,16 +92,19 @@ class Stakes:
         none = {"money": np.nan, "money_low": np.nan, "money_high": np.nan, "n_open": 0}
         if self.model.kind == "none" or not self.model.staged or cell.stage not in self.model.stages:
             return none
-        whole = self.deals[self._of(cell)]
-        deals = thinned(whole, _CELL_DEALS)
-        scale = len(whole) / max(len(deals), 1)
-        rows = self._lived(deals, cell.stage)
+        whole = np.flatnonzero(self._of(cell))
+        place = thin(self.deals["opportunity_id"].iloc[whole], _CELL_DEALS)
+        inside = whole[place]
+        scale = len(whole) / max(len(inside), 1)
+        rows = self._lived(inside, cell.stage)
         reference, share = self._reference(cell, rows)
         if reference is None:
             return none
-        money, spread = self._difference(deals, cell, rows, reference, share)
+        key = (cell.pipeline, cell.segment_kind, cell.segment)
+        part = self._parts.get(key) or self._parts.setdefault(key, self.outlook.part(inside))
+        money, spread = self._difference(part, cell, rows, reference, share)
         half = _Z * np.hypot(spread, MODEL_ERROR * money)
-        n_open = int((whole["status"] == "open").sum())
+        n_open = int((self.deals["status"].iloc[whole] == "open").sum())
         told = {"money": money, "money_low": money - half, "money_high": money + half}
         return {key: value * scale for key, value in told.items()} | {"n_open": n_open}
 
@@ -96,21 +114,25 @@ class Stakes:
             inside if cell.segment_kind == ALL else inside & (self.deals[cell.segment_kind].astype(str) == cell.segment)
         )
 
-    def _lived(self, deals: pd.DataFrame, stage: str) -> pd.DataFrame:
-        """Return the steps that deals lived in a stage, with what the model expected of each."""
+    def _lived(self, inside: np.ndarray, stage: str) -> pd.DataFrame:
+        """Return the steps that some deals lived in a stage, with what the model expected of each."""
+        few = len(self.deals) > _MODEL_DEALS
+        lived = self._steps(self.deals.iloc[inside]) if few else self.lived
+        lived = lived[(lived["stage"] == stage).to_numpy() & np.isin(lived["row"].to_numpy(), inside)]
+        row, step = lived["row"].to_numpy(), lived["step"].to_numpy()
+        own_leave, own_lost, times = self.outlook.own
+        base_leave, base_lost = leave_base(self.model)
+        at, age, kind = self.model.stages.index(stage), lived["age"].to_numpy() - 1, self.outlook.kind[row]
+        return pd.DataFrame({
+            "step": step, "left": lived["to"].notna().to_numpy(), "lost": lived["to"].isin(["lost", "void"]).to_numpy(),
+            "leave_logit": base_leave[at, age] + own_leave[kind] + times[steps.timing(step)],
+            "lost_logit": base_lost[at, age] + own_lost[kind], "type": _types(self.deals)[row],
+        })  # fmt: skip
+
+    def _steps(self, deals: pd.DataFrame) -> pd.DataFrame:
         moves = open_moves(deals, self._events(deals), self.stages)
         lived = exposures(visits(deals, moves, as_of=self.as_of), as_of=self.as_of)
-        lived = lived[lived["stage"] == stage]
-        place = pd.Index(deals["opportunity_id"]).get_indexer(lived["opportunity_id"])
-        own_leave, own_lost, times = effects(self.model, deals)
-        base_leave, base_lost = leave_base(self.model)
-        at, age = self.model.stages.index(stage), lived["age"].to_numpy() - 1
-        return pd.DataFrame({
-            "step": lived["step"].to_numpy(), "left": lived["to"].notna().to_numpy(),
-            "lost": lived["to"].isin(["lost", "void"]).to_numpy(),
-            "leave_logit": base_leave[at, age] + own_leave[place] + times[steps.timing(lived["step"].to_numpy())],
-            "lost_logit": base_lost[at, age] + own_lost[place], "type": _types(deals)[place],
-        })  # fmt: skip
+        return lived.assign(row=pd.Index(self.deals["opportunity_id"]).get_indexer(lived["opportunity_id"]))
 
     def _reference(self, cell, rows: pd.DataFrame) -> tuple[Shift | None, float]:
         """Return how the cell moves at its reference, against the model, and the share lost among those that leave.
@@ -132,12 +154,9 @@ class Stakes:
             found = shift(rows.assign(leave_logit=seen, lost_logit=rows["lost_logit"] + lost * after))
         return found, share
 
-    def _difference(
-        self, deals: pd.DataFrame, cell, rows: pd.DataFrame, reference: Shift, share: float
-    ) -> tuple[float, float]:
+    def _difference(self, part: Part, cell, rows: pd.DataFrame, reference: Shift, share: float) -> tuple[float, float]:
         """Return the money between the reference and the present, and its standard error from that of the ratio."""
-        events, stage = self._events(deals), cell.stage
-        log = float(np.log(cell.ratio))
+        stage, log = cell.stage, float(np.log(cell.ratio))
         leave, lost = moved(log, cell.direction, share)
         at = Change(speed=float(np.exp(reference.leave)), conversion=float(np.exp(-reference.lost)), stage=stage)
         off = [
@@ -145,33 +164,26 @@ class Stakes:
             for kind, odds in _odds(rows, reference, leave).items()
         ]
         pace = float(np.exp(leave))
-        now = self._worth(self._slow_start(cell, pace), deals, events, (at, *off))
-        money = self._worth(self.model, *self._younger(deals, events, cell, pace), (at,)) - now
-        return money, abs(money) * cell.ratio_se / max(abs(log), cell.ratio_se)
+        now = self.outlook.worth(part, model=self._slow_start(cell, pace), change=(at, *off))
+        usual = self.outlook.worth(part, model=self.model, change=at, age=self._younger(part, cell, pace))
+        return usual - now, abs(usual - now) * cell.ratio_se / max(abs(log), cell.ratio_se)
 
-    def _younger(
-        self, deals: pd.DataFrame, events: pd.DataFrame, cell, pace: float
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return deals and events as if the days spent in a slowed stage had counted by its pace only.
+    def _younger(self, part: Part, cell, pace: float) -> np.ndarray:
+        """Return the ages of open deals as if the days spent in a slowed stage had counted by its pace only.
 
         A deal held up for ninety days at a third of the pace has lived through what thirty days are at the reference;
         taken for an old deal it would look as slow as those that were old before anything changed.
         """
+        age = part.live["age"].to_numpy(float)
         if cell.nature != "change" or pace >= 1:
-            return deals, events
-        changed = float(np.datetime64(cell.since, "D").astype("int64"))
-        standing = self.entered[
-            (self.entered["stage"] == cell.stage) & self.entered["opportunity_id"].isin(deals["opportunity_id"])
-        ]
+            return age
+        standing = self.entered[self.entered["stage"] == cell.stage]
         start = standing["start"].to_numpy(float)
-        slow = self.until - np.maximum(start, changed)
-        moved = pd.Series(start + slow * (1 - pace), index=standing["opportunity_id"].to_numpy(dtype=object))
-        when = pd.Timestamp("1970-01-01") + pd.to_timedelta(moved, unit="D")
-        last = events.sort_values("at", kind="stable").drop_duplicates("opportunity_id", keep="last")
-        at = events["at"].where(~events.index.isin(last.index), events["opportunity_id"].map(when.to_dict()))
-        none = deals["opportunity_id"].isin(when.index) & ~deals["opportunity_id"].isin(events["opportunity_id"])
-        created = deals["created_at"].where(~none, deals["opportunity_id"].map(when.to_dict()))
-        return deals.assign(created_at=created), events.assign(at=at.fillna(events["at"]))
+        slow = self.until - np.maximum(start, float(np.datetime64(cell.since, "D").astype("int64")))
+        when = pd.Timestamp("1970-01-01") + pd.to_timedelta(pd.Series(start + slow * (1 - pace)), unit="D")
+        young = np.maximum(steps.last_step(self.as_of) + 1 - steps.step_of(when), 1)
+        own = pd.Index(standing["opportunity_id"]).get_indexer(part.live["opportunity_id"])
+        return np.where(own >= 0, young[own], age) if len(young) else age
 
     def _slow_start(self, cell, pace: float) -> Model:
         """Return the model with fewer deals past a slowed stage at the end of the step that they are created in."""
@@ -189,14 +201,6 @@ class Stakes:
 
         starts = {name: held(share) for name, share in self.model.starts.items()}
         return dataclasses.replace(self.model, start=held(self.model.start), starts=starts)
-
-    def _worth(self, model: Model, deals: pd.DataFrame, events: pd.DataFrame, change: tuple[Change, ...]) -> float:
-        """Return the expected bookings of the cell's deals, open and to come, in the next three months."""
-        drawn = pipeline.simulate(
-            model, deals, events, as_of=self.as_of, horizon=HORIZON, n=_DRAWS, seed=_SEED, change=change,
-            country=self.country, stages=self.stages,
-        )  # fmt: skip
-        return float(drawn.total().sum(axis=0).mean())
 
 
 def _types(deals: pd.DataFrame) -> np.ndarray:
@@ -260,11 +264,21 @@ def moved(log_ratio: float, direction: str, share: float) -> tuple[float, float]
 
 
 def thinned(deals: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Return at most so many deals, evenly over their ids: enough to fit a model or to price a cell of any company."""
-    if len(deals) <= most:
-        return deals.reset_index(drop=True)
-    take = np.linspace(0, len(deals) - 1, most).astype(int)
-    return deals.sort_values("opportunity_id").iloc[take].reset_index(drop=True)
+    """Return at most so many deals, evenly over their ids: enough to fit a model of any company."""
+    return deals.iloc[thin(deals["opportunity_id"], most)].reset_index(drop=True)
+
+
+def thin(ids: pd.Series, most: int) -> np.ndarray:
+    """Return the places of at most so many ids, evenly over their order; all as they stand where there are no more.
+
+    Examples
+    --------
+    >>> thin(pd.Series(["c", "a", "b"]), 2).tolist(), thin(pd.Series(["c", "a"]), 2).tolist()
+    ([1, 0], [0, 1])
+    """
+    if len(ids) <= most:
+        return np.arange(len(ids))
+    return np.argsort(ids.to_numpy(), kind="stable")[np.linspace(0, len(ids) - 1, most).astype(int)]
 
 
 def shift(rows: pd.DataFrame) -> Shift | None:

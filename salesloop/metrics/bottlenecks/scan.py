@@ -58,21 +58,34 @@ def _ratio(o0, share, whole, fewer):
     return np.where(side, np.nan_to_num(told), 0.0)
 
 
-@lru_cache(maxsize=8)
-def _null(months: int, fewer: bool) -> tuple[np.ndarray, ...]:
-    """Simulate the largest ratio without any change, at the last look and over the last twelve, by number of moves."""
+@lru_cache(maxsize=4)
+def _null(months: int) -> np.ndarray:
+    """Simulate the largest ratio over the last twelve looks without any change: fewer and more, by number of moves."""
     rng = np.random.default_rng(_SEED)
     told = []
     for size in _SIZES:
-        counts = rng.poisson(size / months, (_DRAWS, months)).astype(float)
-        seen = np.cumsum(counts, axis=1)
-        worst = np.zeros(_DRAWS)
+        seen = np.cumsum(rng.poisson(size / months, (_DRAWS, months)), axis=1)
+        self_log = _self_log(int(seen.max()))
+        worst = np.zeros((2, _DRAWS))
         for look in range(max(BEFORE + AFTER, months - LOOKS + 1), months + 1):
             cuts = np.arange(BEFORE, look - AFTER + 1)
-            found = _ratio(seen[:, cuts - 1], cuts / look, seen[:, look - 1 : look], fewer).max(axis=1)
-            worst = np.maximum(worst, found)
-        told.append(np.sort(worst))
-    return tuple(told)
+            side = _sided(seen[:, cuts - 1], cuts / look, seen[:, look - 1 : look], self_log)
+            worst = np.maximum(worst, [side.max(axis=1), -side.min(axis=1)])
+        told.append(np.sort(worst, axis=1))
+    return np.stack(told, axis=1)
+
+
+def _self_log(most: int) -> np.ndarray:
+    """Return n log n for whole numbers up to a largest one."""
+    n = np.arange(most + 1.0)
+    return n * np.log(np.maximum(n, 1.0))
+
+
+def _sided(o0: np.ndarray, share: np.ndarray, whole: np.ndarray, self_log: np.ndarray) -> np.ndarray:
+    """Return the ratio as `_ratio` does for whole numbers of moves: above 0 for fewer after the cut, below for more."""
+    told = self_log[o0] + self_log[whole - o0] - self_log[whole] - o0 * np.log(share / (1 - share))
+    told -= whole * np.log(1 - share)
+    return np.copysign(np.maximum(told, 0.0), o0 - whole * share)
 
 
 def p_values(best: np.ndarray, moves: np.ndarray, *, months: int, fewer: bool) -> np.ndarray:
@@ -95,7 +108,7 @@ def p_values(best: np.ndarray, moves: np.ndarray, *, months: int, fewer: bool) -
     """
     if months < BEFORE + AFTER:
         return np.ones(len(best))
-    null = _null(min(max(months // 6 * 6, BEFORE + AFTER), 48), fewer)
+    null = _null(min(max(months // 6 * 6, BEFORE + AFTER), 48))[0 if fewer else 1]
     by_size = np.stack([_tail(sorted_, best) for sorted_ in null])
     place = np.interp(np.log(np.maximum(moves, 1.0)), np.log(_SIZES), np.arange(len(_SIZES)))
     low = np.floor(place).astype(int)
