@@ -73,8 +73,7 @@ def _bookings(actual: float, n: int, level: str, name: str | None, left: list[pd
         return Ahead(actual, n, _NONE, "few")
     if left[-1] > ground.ahead[-1]:
         return Ahead(actual, n, _NONE, "too_far")
-    inside = ground.ahead.isin(left)
-    return Ahead(actual, n, actual + ground.drawn(level, name)[inside].sum(axis=0), "draws")
+    return Ahead(actual, n, actual + ground.left(level, name, left), "draws")
 
 
 def _share(level: str, name: str | None, months: list[pd.Period], label: str, ground: Ground) -> Ahead:

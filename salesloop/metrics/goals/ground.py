@@ -120,9 +120,24 @@ class Ground:
         """Return months ahead x draws of bookings of one scope, by today's team."""
         key = (level, name)
         if key not in self._kept:
-            rows = self.draws if level == "company" else self.draws[(self.draws[level] == name).to_numpy()]
-            self._kept[key] = cube(rows, self.ahead, self.n_draws)
+            flat, amount = self._placed
+            if level != "company":
+                rows = self._once(("rows", level), lambda: self.draws.groupby(level, observed=True).indices)
+                inside = rows.get(name, np.zeros(0, dtype=np.int64))
+                flat, amount = flat[inside], amount[inside]
+            self._kept[key] = _cube(flat, amount, len(self.ahead), self.n_draws)
         return self._kept[key]
+
+    def left(self, level: str, name: str | None, months: Iterable[pd.Period]) -> np.ndarray:
+        """Return the draws of a scope's bookings over those of some months that lie ahead."""
+        first = self.ahead[0].ordinal
+        at = sorted({month.ordinal - first for month in months} & set(range(len(self.ahead))))
+        return self.drawn(level, name)[at].sum(axis=0)
+
+    @cached_property
+    def _placed(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where each row of the draws belongs among months and draws, -1 outside of them; and its amount."""
+        return _places(self.draws, self.ahead, self.n_draws), self.draws["amount"].to_numpy(dtype=float)
 
     @property
     def has_draws(self) -> bool:
@@ -139,13 +154,19 @@ def cube(rows: pd.DataFrame, months: pd.PeriodIndex, n: int) -> np.ndarray:
     >>> cube(rows, pd.period_range("2026-11", periods=2, freq="M"), 2).tolist()
     [[3.0, 0.0], [0.0, 5.0]]
     """
-    if rows.empty:
-        return np.zeros((len(months), n))
-    month = pd.Categorical(rows["period"].astype(str), [str(m) for m in months]).codes.astype(np.int64)
-    inside = month >= 0
-    flat = month[inside] * n + rows["draw"].to_numpy(dtype=np.int64)[inside]
-    made = np.bincount(flat, weights=rows["amount"].to_numpy(dtype=float)[inside], minlength=len(months) * n)
-    return made.reshape(len(months), n)
+    return _cube(_places(rows, months, n), rows["amount"].to_numpy(dtype=float), len(months), n)
+
+
+def _places(rows: pd.DataFrame, months: pd.PeriodIndex, n: int) -> np.ndarray:
+    codes, known = pd.factorize(rows["period"])
+    at = pd.Index([str(month) for month in months]).get_indexer(pd.Index(known).astype(str))
+    month = np.append(at, -1)[codes]
+    return np.where(month < 0, -1, month * n + rows["draw"].to_numpy(dtype=np.int64))
+
+
+def _cube(flat: np.ndarray, amount: np.ndarray, months: int, n: int) -> np.ndarray:
+    inside = flat >= 0
+    return np.bincount(flat[inside], weights=amount[inside], minlength=months * n).reshape(months, n)
 
 
 def ground(book: Any, draws: pd.DataFrame, *, n_draws: int = DRAWS) -> Ground:

@@ -209,7 +209,7 @@ def needs(judged: pd.DataFrame, rates: dict[str, float], ground: Ground) -> pd.D
 
 def _left_draws(target: dict, ground: Ground) -> np.ndarray:
     months = pd.period_range(target["begins"], target["ends"], freq="M")
-    return ground.drawn(target["level"], target["name"])[ground.ahead.isin(months)].sum(axis=0)
+    return ground.left(target["level"], target["name"], months)
 
 
 def _factor(target: dict, drawn: np.ndarray, aim: float) -> float:
