@@ -109,6 +109,7 @@ def test_a_move_after_the_earlier_export_counts_though_the_deal_moved_again_late
     later = {
         **deal("a", amount="150.00", probability=0.8, expected_close="2026-12-31", known_at="2026-11-03 02:00"),
         "stage": "Close",
+        "last_activity_at": "2026-10-26 02:00",
     }
     moves = [
         moved("1", "2026-09-10 02:00", None, "Qualify", amount="90.00", probability=0.1, expected_close="2026-10-15"),
