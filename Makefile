@@ -46,7 +46,7 @@ lab: setup ## open JupyterLab on the notebooks
 	@$(LOOP) lab
 
 test: setup ## all tests
-	@$(VENV_PYTHON) -m pytest -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n 2 --dist loadfile
 
 check: setup ## lint, format and types
 	@$(VENV_PYTHON) -m ruff check .

@@ -219,7 +219,9 @@ def quarter_bridge(
     if before.kind == "none" or after.kind == "none":
         return pd.DataFrame({"line": pd.Series(dtype=object), "amount": pd.Series(dtype=float)})
     months = periods.fiscal_quarter(period + 1, fiscal_start)
-    then = outlook.join(before, history[history.index < period], weights, shares=np.zeros(len(before.owners)), country=country)
+    then = outlook.join(
+        before, history[history.index < period], weights, shares=np.zeros(len(before.owners)), country=country
+    )
     won = history.reindex(months).fillna(0.0)
     earlier = float(won[[m for m in months if m < period]].sum())
     start = outlook.window(then, months, earlier)["mean"]

@@ -203,14 +203,14 @@ def _stacked(rows, dense, safe, told, mean, method, horizon, period, notes):
     """Let the stack in where enough series can teach it and it beats the average on series it has not seen."""
     forecast, inside = rows.average.copy(), np.isin(rows.series, dense)
     part = stack.Origins(*(getattr(rows, name)[inside] for name in stack.Origins.__dataclass_fields__))
-    unseen = stack.unseen(part)
+    stacked, unseen = stack.fit(part)
     gain = np.abs(unseen - part.actual) / part.scale - np.abs(part.average - part.actual) / part.scale
     won, base = gain.mean() < 0, float((np.abs(part.average - part.actual) / part.scale).mean())
     kind = "stack_used" if won else "stack_lost"
     notes.append({"unique_id": None, "kind": kind, "period": None, "value": float(gain.mean() / max(base, 1e-12))})
     if won:
         seen, scale = stack.features(safe[dense], {k: v[dense] for k, v in told.items()}, period)
-        shift = stack.fit(part, np.ones(len(part.target), bool)).predict(seen.reshape(-1, seen.shape[2]))
+        shift = stacked.predict(seen.reshape(-1, seen.shape[2]))
         mean[dense] = mean[dense] + shift.reshape(len(dense), horizon) * scale[:, None]
         method[dense], forecast[inside] = "stack", unseen
     errors = {"series": rows.series, "end": rows.end, "lead": rows.lead, "forecast": forecast, "actual": rows.actual}

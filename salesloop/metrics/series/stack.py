@@ -16,10 +16,10 @@ from salesloop.metrics.series import pool, season
 
 LEAST_SERIES = 30
 LEAST_KNOWN = 8
-_ORIGINS, _FOLDS, _SEEDS = 28, 3, 3
-_MOST_ROWS = 260_000
+_ORIGINS, _FOLDS = 28, 3
+_MOST_ROWS = 170_000
 _TREES: dict[str, Any] = {
-    "loss": "absolute_error", "max_iter": 60, "learning_rate": 0.08, "max_leaf_nodes": 15, "max_features": 0.5,
+    "loss": "absolute_error", "max_iter": 60, "learning_rate": 0.08, "max_leaf_nodes": 15, "max_features": 0.3,
     "l2_regularization": 1.0, "early_stopping": False,
 }  # fmt: skip
 _LEVELS = (1, 2, 3, 6)
@@ -115,43 +115,51 @@ def _column(values: np.ndarray, at: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Stack:
-    """A fitted stack."""
+    """A fitted stack: the models of all folds, each with the features that it reads."""
 
     models: list[Any]
-    kept: np.ndarray
+    kept: list[np.ndarray]
 
     def predict(self, seen: np.ndarray) -> np.ndarray:
-        """Return the correction in units of each series' level, for rows of features."""
-        return np.mean([model.predict(seen[:, self.kept]) for model in self.models], axis=0)
+        """Return the correction in units of each series' level, for rows of features: the mean of the models'."""
+        told = [model.predict(seen[:, kept]) for model, kept in zip(self.models, self.kept, strict=True)]
+        return np.mean(told, axis=0)
 
 
-def fit(rows: Origins, chosen: np.ndarray, seeds: int = _SEEDS) -> Stack:
-    """Fit the stack to some of the rows; constant features are left out."""
+def fit(rows: Origins) -> tuple[Stack, np.ndarray]:
+    """Fit a model to all series but those of a fold, for each of three folds.
+
+    Returns
+    -------
+    stack : Stack
+        Their mean forecasts what comes next.
+    unseen : ndarray
+        The forecast of each row by the model that has not seen the row's series.
+    """
+    stack, told = Stack([], []), np.zeros(len(rows.target))
+    for fold in range(_FOLDS):
+        out = rows.series % _FOLDS == fold
+        if out.any() and not out.all():
+            model, kept = _one(rows.features[~out], rows.target[~out], fold)
+            stack.models.append(model)
+            stack.kept.append(kept)
+            told[out] = model.predict(rows.features[out][:, kept])
+    return stack, np.maximum(rows.average + told * rows.scale, 0.0)
+
+
+def _one(seen: np.ndarray, target: np.ndarray, seed: int) -> tuple[Any, np.ndarray]:
+    """Return a model and the features it reads; constant ones are left out."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    seen, target = rows.features[chosen], rows.target[chosen]
     if len(target) > _MOST_ROWS:
         take = np.linspace(0, len(target) - 1, _MOST_ROWS).astype(int)
         seen, target = seen[take], target[take]
     kept = np.flatnonzero([_varies(column) for column in seen.T])
     leaf = int(np.clip(len(target) // 1000, 20, 200))
-    models = [
-        HistGradientBoostingRegressor(random_state=seed, min_samples_leaf=leaf, **_TREES).fit(seen[:, kept], target)
-        for seed in range(seeds)
-    ]
-    return Stack(models, kept)
+    model = HistGradientBoostingRegressor(random_state=seed, min_samples_leaf=leaf, **_TREES)
+    return model.fit(seen[:, kept], target), kept
 
 
 def _varies(column: np.ndarray) -> bool:
     known = column[np.isfinite(column)]
     return len(known) > 1 and bool((known != known[0]).any())
-
-
-def unseen(rows: Origins) -> np.ndarray:
-    """Return the stack's forecasts of rows by models that have not seen the row's series (three folds of series)."""
-    told = np.zeros(len(rows.target))
-    for fold in range(_FOLDS):
-        out = rows.series % _FOLDS == fold
-        if out.any() and not out.all():
-            told[out] = fit(rows, ~out, seeds=1).predict(rows.features[out])
-    return np.maximum(rows.average + told * rows.scale, 0.0)
