@@ -88,18 +88,22 @@ class Book:
         columns : iterable of str, optional
             Only these columns.
         """
-        frame = self._read(name)
+        if name not in self._read:
+            self._read[name] = _typed(name, self._raw(name))
+        frame = self._read[name]
         return frame[list(columns)].copy() if columns is not None else frame.copy()
 
-    def _read(self, name: str) -> pd.DataFrame:
+    @cached_property
+    def _read(self) -> dict[str, pd.DataFrame]:
+        return {}
+
+    def _raw(self, name: str) -> pd.DataFrame:
         if name not in ("adjustments", "opportunity_versions"):
             table(name)
-        if self._folder is not None and name not in self._tables:
-            file = self._folder / f"{name}.parquet"
-            raw = _parquet(file) if file.is_file() else pd.DataFrame()
-            self._tables[name] = self._local(name, raw)
-        frame = self._tables.get(name, pd.DataFrame())
-        return _typed(name, frame)
+        if self._folder is None or name in self._tables:
+            return self._tables.get(name, pd.DataFrame())
+        file = self._folder / f"{name}.parquet"
+        return self._local(name, _parquet(file) if file.is_file() else pd.DataFrame())
 
     def _local(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
         """Turn stored UTC times into the unit's local times and put home money in `amount`."""
@@ -264,7 +268,9 @@ def _parquet(file: Path) -> pd.DataFrame:
     money = [field.name for field in whole.schema if pa.types.is_decimal(field.type)]
     for name in money:
         whole = whole.set_column(whole.schema.get_field_index(name), name, whole[name].cast(pa.float64()))
-    frame = whole.to_pandas(date_as_object=False)
+    with pd.option_context("future.infer_string", False):  # words as they are cast to anyway
+        frame = whole.to_pandas(date_as_object=False)
+    frame.columns = pd.Index(whole.column_names)
     for name in money:
         frame[name] = (frame[name] * 100).round() / 100
     return frame

@@ -97,14 +97,13 @@ class Outlook:
         mass = np.zeros((len(used), *stood.shape[1:]))
         at = np.searchsorted(used, part.live["kind"].to_numpy(dtype=int))
         np.add.at(mass, at, stood * part.live["size"].to_numpy()[:, None, None])
-        horizon, begin = len(self.months), start_shares(model, few)
-        steps = {"months": horizon, "first_step": last_step(self.as_of) + 1}
-        total = chances(model, few, mass, change=change, own=own, **steps)[0].sum()
+        horizon, begin, nothing = len(self.months), start_shares(model, few), np.zeros_like(mass)
+        won, _ = chances(model, few, mass, first_step=last_step(self.as_of) + 1, months=horizon, change=change, own=own)
+        total = float(won.sum())
         for month, amount in enumerate(part.coming[:, used]):
-            steps = {"months": horizon - month, "first_step": month_start(self.months[month]) + 1}
-            entering = begin[:, :-2] * amount[:, None] / PER_MONTH
-            total += chances(model, few, np.zeros_like(mass), change=change, own=own, entering=entering, **steps)[
-                0
-            ].sum()
-            total += begin[:, -2] @ amount
-        return float(total * model.drift.mean())
+            won, _ = chances(
+                model, few, nothing, first_step=month_start(self.months[month]) + 1, months=horizon - month,
+                change=change, own=own, entering=begin[:, :-2] * amount[:, None] / PER_MONTH,
+            )  # fmt: skip
+            total += float(won.sum() + begin[:, -2] @ amount)
+        return total * float(model.drift.mean())
