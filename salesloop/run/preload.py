@@ -18,10 +18,12 @@ from pathlib import Path
 
 _LAZY = ("matplotlib.pyplot", "holidays.countries", "pyarrow.parquet", "pyarrow.dataset", "pyarrow.pandas_compat",
          "pandas.core.arrays.arrow.extension_types", "pandas.core.methods.to_dict", "pandas.io.formats.csvs",
-         "pandas.io.formats.html", "papermill", "nbformat", "jinja2", "nh3", "markdown_it")  # fmt: skip
+         "pandas.io.formats.html", "papermill", "nbformat", "jinja2", "nh3", "markdown_it", "encodings.utf_8_sig",
+         "sklearn.feature_extraction.text", "sklearn.linear_model", "sklearn.model_selection", "sklearn.decomposition",
+         "scipy.optimize", "narwhals.stable.v2")  # fmt: skip
 _OWN = ("salesloop.metrics", "salesloop.plots", "salesloop.report")
 _SINGLE = ("salesloop.results", "salesloop.loop", "salesloop.ledger", "salesloop.figures", "salesloop.run.child",
-           "salesloop.run.engine")  # fmt: skip
+           "salesloop.run.engine", "salesloop.record", "salesloop.voice", "salesloop.followup")  # fmt: skip
 _SAMPLE = "销售 sales ¥$€ 0123456789"
 
 
@@ -73,7 +75,11 @@ def _try(name: str) -> None:
 
 
 def _draw() -> None:
-    """Fill the caches that every page needs: fonts, catalogues, templates, a first drawing, a first notebook."""
+    """Fill the caches that pages and stages need: fonts, catalogues, templates, a drawing, a notebook, the dictionary."""
+    with contextlib.suppress(Exception):
+        from salesloop.metrics.feedback import words
+
+        words.cut(_SAMPLE)
     with contextlib.suppress(Exception):
         import nbformat
         from nbformat.v4 import new_code_cell, new_notebook

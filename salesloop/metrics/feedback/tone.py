@@ -14,6 +14,7 @@ from salesloop.metrics.feedback import words
 LEAST_SCORED, LEAST_CLASS = 200, 20
 """Scored comments, and comments of each tone, from which on tone is learned."""
 MOST_LEARNED = 12_000
+MOST_FEATURES = 80_000
 STRENGTH = 3.0
 """How little the weights are held back; chosen on public reviews, flat between 1 and 10."""
 TONES = ("negative", "neutral", "positive")
@@ -35,40 +36,51 @@ def by_score(said: pd.DataFrame) -> pd.Series:
     return made
 
 
-@dataclass
-class Features:
-    """Characters and words of texts as TF-IDF: one and two of each."""
+class Corpus:
+    """Texts as counts of characters and words, one and two of each: counted once, then any of them can be learned from."""
 
-    rare: int = 2
-    _parts: Any = None
+    def __init__(self, texts: list[str]):
+        from sklearn.feature_extraction.text import CountVectorizer
 
-    def fit(self, texts: list[str]) -> Any:
-        """Learn the vocabulary of some texts and return them as a sparse matrix."""
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        rare = self.rare if len(texts) >= 1000 else 1
-        common: dict[str, Any] = {
-            "ngram_range": (1, 2),
-            "min_df": rare,
-            "sublinear_tf": True,
-            "max_features": 80_000,
-            "dtype": np.float32,
-        }
-        self._parts = [
-            TfidfVectorizer(analyzer="char", **common),
-            TfidfVectorizer(analyzer=_pairs, **{**common, "ngram_range": (1, 1)}),
+        self._makers = [
+            CountVectorizer(analyzer="char", ngram_range=(1, 2), dtype=np.float32),
+            CountVectorizer(analyzer=_pairs, dtype=np.float32),
         ]
-        return self._joined([part.fit_transform(texts) for part in self._parts])
+        self.counts = [maker.fit_transform(texts) for maker in self._makers]
 
-    def of(self, texts: list[str]) -> Any:
+    def of(self, texts: list[str]) -> list:
+        """Return the counts of other texts, as far as their characters and words are known."""
+        return [maker.transform(texts) for maker in self._makers]
+
+
+class Features:
+    """TF-IDF of characters and words, their weights learned from some of a corpus."""
+
+    def __init__(self, counts: list, *, rare: int = 2):
+        from sklearn.feature_extraction.text import TfidfTransformer
+
+        least = rare if counts[0].shape[0] >= 1000 else 1
+        self._kept = [_common(part, least) for part in counts]
+        self._weights = [
+            TfidfTransformer(sublinear_tf=True).fit(part[:, kept])
+            for part, kept in zip(counts, self._kept, strict=True)
+        ]
+
+    def of(self, counts: list) -> Any:
         """Return texts as a sparse matrix over the learned vocabulary."""
-        return self._joined([part.transform(texts) for part in self._parts])
-
-    @staticmethod
-    def _joined(parts: list) -> Any:
         from scipy.sparse import hstack
 
-        return hstack(parts).tocsr()
+        parts = zip(counts, self._kept, self._weights, strict=True)
+        return hstack([weights.transform(part[:, kept]) for part, kept, weights in parts]).tocsr()
+
+
+def _common(counts: Any, least: int) -> np.ndarray:
+    """Return the columns that at least so many texts have, the most frequent where there are too many."""
+    kept = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= least)
+    if len(kept) <= MOST_FEATURES:
+        return kept
+    often = np.asarray(counts.sum(axis=0)).ravel()[kept]
+    return np.sort(kept[np.argsort(-often, kind="stable")[:MOST_FEATURES]])
 
 
 def _pairs(text: str) -> list[str]:
@@ -81,6 +93,7 @@ def _pairs(text: str) -> list[str]:
 class Learned:
     """A model of tone: one logistic regression a tone, its chances calibrated on comments it had not seen."""
 
+    corpus: Corpus
     features: Features
     tones: list[str]
     models: list
@@ -88,7 +101,7 @@ class Learned:
 
     def chances(self, texts: list[str]) -> np.ndarray:
         """Return the chance of each tone, a row a text, in the order of `tones`."""
-        matrix = self.features.of(texts)
+        matrix = self.features.of(self.corpus.of(texts))
         return calibrated(np.column_stack([model.decision_function(matrix) for model in self.models]), self.scale)
 
 
@@ -115,19 +128,27 @@ def learn(texts: list[str], tones: list[str], *, folds: int = 5, seed: int = 0) 
     Learned, chances
         The model, and for each text the chances by models that had not seen it; their columns follow `Learned.tones`.
     """
+    return _learn(Corpus(texts), np.arange(len(texts)), tones, folds=folds, seed=seed)
+
+
+def _learn(corpus: Corpus, rows: np.ndarray, tones: list[str], *, folds: int, seed: int) -> tuple[Learned, np.ndarray]:
+    """Learn from some texts of a corpus, named by their places."""
     from sklearn.model_selection import StratifiedKFold
 
     labels, classes = np.asarray(tones), [tone for tone in TONES if tone in set(tones)]
-    raw = np.zeros((len(texts), len(classes)))
+    counts = [part[rows] for part in corpus.counts]
+    raw = np.zeros((len(rows), len(classes)))
     for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(raw, labels):
-        features = Features()
-        matrix, held = features.fit([texts[i] for i in train]), features.of([texts[i] for i in test])
+        seen, unseen = ([part[some] for part in counts] for some in (train, test))
+        features = Features(seen)
+        matrix, held = features.of(seen), features.of(unseen)
         for k, tone in enumerate(classes):
             raw[test, k] = _one(matrix, labels[train] == tone).decision_function(held)
     scale = [_curve(raw[:, k], labels == tone) for k, tone in enumerate(classes)]
-    features = Features()
-    matrix = features.fit(texts)
-    return Learned(features, classes, [_one(matrix, labels == tone) for tone in classes], scale), calibrated(raw, scale)
+    features = Features(counts)
+    matrix = features.of(counts)
+    models = [_one(matrix, labels == tone) for tone in classes]
+    return Learned(corpus, features, classes, models, scale), calibrated(raw, scale)
 
 
 def _one(matrix: Any, hit: np.ndarray) -> Any:
@@ -228,19 +249,21 @@ def _best(own: pd.DataFrame, stated: pd.Series, usable: pd.Series, seed: int) ->
     from salesloop.metrics.feedback.spread import evenly
 
     taught = evenly(own.index[usable], MOST_LEARNED)
+    corpus, known = Corpus(own.loc[taught, "words"].tolist()), taught
     outer = taught[(stated[taught] != "neutral").to_numpy()]
-    if len(outer) < len(taught) and not _neutral_told(own, stated, taught, seed) and stated[outer].nunique() > 1:
+    if len(outer) < len(taught) and not _neutral_told(corpus, stated, taught, seed) and stated[outer].nunique() > 1:
         taught = outer
     folds = 5 if len(taught) < 3000 else 3
-    model, unseen = learn(own.loc[taught, "words"].tolist(), stated[taught].tolist(), folds=folds, seed=seed)
+    rows = known.get_indexer(taught)
+    model, unseen = _learn(corpus, rows, stated[taught].tolist(), folds=folds, seed=seed)
     return model, unseen, taught
 
 
-def _neutral_told(own: pd.DataFrame, stated: pd.Series, taught: pd.Index, seed: int) -> bool:
+def _neutral_told(corpus: Corpus, stated: pd.Series, taught: pd.Index, seed: int) -> bool:
     from salesloop.metrics.feedback.spread import evenly
 
     tried = evenly(taught, 3000)
-    model, unseen = learn(own.loc[tried, "words"].tolist(), stated[tried].tolist(), folds=3, seed=seed)
+    model, unseen = _learn(corpus, taught.get_indexer(tried), stated[tried].tolist(), folds=3, seed=seed)
     guess = pd.Series(np.array(model.tones)[unseen.argmax(axis=1)], index=tried)
     truth, found = stated[tried] == "neutral", guess == "neutral"
     return bool(2 * (truth & found).sum() / max(truth.sum() + found.sum(), 1) >= NEUTRAL_LEAST)
