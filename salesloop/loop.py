@@ -314,8 +314,9 @@ def _promise(unit: str, period: str, change: dict) -> dict | None:
                      measure=row.get("expected_move") or "moved", value=float(change["n"]), uom="deals",
                      evidence=change["evidence"])  # fmt: skip
     values = change["values"]
+    where = " / ".join(one for one in (row.get("stage"), row["applies_to"]) if one)
     due = str(row["end"])[:7] if row.get("end") else str(periods.parse_period(period) + 3)
-    return _line("whatif", period, id=change["id"], due=due, scope=f"{row['lever']}:{row['applies_to']}",
+    return _line("whatif", period, id=change["id"], due=due, scope=f"{row['lever']}:{where}",
                  measure="bookings", value=_cent(values["effect"]), low=_cent(values["low"]), high=_cent(values["high"]),
                  confidence=0.8, uom=load_unit(unit).currency, evidence=change["evidence"])  # fmt: skip
 

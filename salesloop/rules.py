@@ -291,7 +291,7 @@ def interventions(proposals: pd.DataFrame) -> list[Change]:
         plan = {"id": row["id"], "what": _text(row.get("what")) or f"{row['lever']}: {row['scope']}", "lever": row["lever"],
                 "applies_to_kind": _text(row.get("scope_kind")) or "scope", "applies_to": _text(row["scope"]),
                 "start": _text(row["start"]), "end": _text(row["due"]), "expected_effect": float(row["expected_effect"]),
-                "cost": None if pd.isna(row.get("cost")) else float(row["cost"]), "change": float(row["change"])}  # fmt: skip
+                "cost": None if pd.isna(row.get("cost")) else float(row["cost"]), "stage": _text(row.get("stage")), "change": float(row["change"])}  # fmt: skip
         values = {"lever": row["lever"], "scope": _text(row["scope"]), "effect": float(row["expected_effect"]),
                   "low": float(row["low"]), "high": float(row["high"])}  # fmt: skip
         made.append(Change(f"intervention:{row['id']}", "intervention", f"interventions {row['id']}", None, plan,

@@ -124,7 +124,7 @@ _ALL = [
     _table("actions", "id", """id id !, what text, deal_set text, measure word, expected_move text, owner text @
         due date, created date""", dated="created", plan=True),
     _table("interventions", "id", """id id !, what text, lever word, applies_to_kind word, applies_to word, start date
-        end date, expected_effect number, cost money""", dated="start", plan=True),
+        end date, expected_effect number, cost money, stage word, change number""", dated="start", plan=True),
     _table("assessments", "period rater subject dimension", """period word !, rater text @
         rater_kind word = manager|peer|self|customer
         subject text @, dimension word !, score number !, scale word""", plan=True),

@@ -98,11 +98,15 @@ def _lever(company: Company, row: dict, since: float) -> list[Rule]:
 
 
 def _scope(row: dict) -> tuple[str, str]:
-    """Return to what a lever applies; where its name says it more closely (``lever · stage / segment · change``), that."""
+    """Return to what a lever applies; without a stage of its own, what its name says (``lever · stage / segment · change``)."""
+    kind, value, stage = (str(row.get(name) or "") for name in ("applies_to_kind", "applies_to", "stage"))
+    if stage:
+        whole = levers.is_all(value)
+        return ("stage", stage) if whole else (f"stage+{kind}", f"{stage} / {value}")
     told = [part.strip() for part in str(row.get("what") or "").split(" · ")]
     if len(told) == 3 and " / " in told[1]:
         return "", told[1]
-    return str(row.get("applies_to_kind") or ""), str(row.get("applies_to") or "")
+    return kind, value
 
 
 def _share(company: Company, scope: levers.Scope, effect: float, days: float) -> float:

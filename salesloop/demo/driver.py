@@ -82,7 +82,10 @@ def company_at(unit: str, day: dt.date) -> Company:
 
 
 def decisions(unit: str) -> dict[str, pd.DataFrame]:
-    """Return the plan files' targets, actions and interventions, the latter with when they were approved and the change."""
+    """Return the plan files' targets, actions and interventions, the latter with when they were approved.
+
+    The change that an intervention means is the plan file's; where it says none, its proposal's.
+    """
     found = {
         name: plan_files.read(paths.plan(unit) / f"{name}.csv") for name in ("targets", "actions", "interventions")
     }
@@ -90,7 +93,9 @@ def decisions(unit: str) -> dict[str, pd.DataFrame]:
     rows = found["interventions"]
     if len(rows):
         told = [promised.get(str(ident), (None, None)) for ident in rows["id"]]
-        rows["approved"], rows["change"] = [day for day, _ in told], [change for _, change in told]
+        own = rows["change"] if "change" in rows else [None] * len(rows)
+        rows["approved"] = [day for day, _ in told]
+        rows["change"] = [said if said is not None else change for said, (_, change) in zip(own, told, strict=True)]
     return found
 
 

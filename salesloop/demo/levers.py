@@ -29,6 +29,17 @@ def words(dimension: str, people: People) -> tuple[str, ...]:
     return {**DIMENSIONS, "team": people.teams, "rep": people.names}.get(dimension, ())
 
 
+def is_all(value: str) -> bool:
+    """Return whether a value names everybody.
+
+    Examples
+    --------
+    >>> is_all("All"), is_all("South")
+    (True, False)
+    """
+    return value.strip().lower() in _ALL
+
+
 def scope_of(kind: str, value: str, people: People) -> Scope:
     """Return a rule's condition from how people write it.
 
@@ -43,7 +54,7 @@ def scope_of(kind: str, value: str, people: People) -> Scope:
     tuple of (str, int)
         Empty for the whole company; a code of -1 is for nobody.
     """
-    if str(value).strip().lower() in _ALL:
+    if is_all(str(value)):
         return ()
     values = [part.strip() for part in re.split(r" / |;", str(value)) if part.strip()]
     kinds = [_NAMES.get(part.strip(), part.strip()) for part in re.split(r"[+,]", str(kind))]

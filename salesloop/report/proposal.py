@@ -93,7 +93,7 @@ def _what(row: Mapping[str, Any], text: Text) -> str:
         whose = plain(plan.get("name") or "") or text.word(plan["level"])
         return f"{text.period(plan['period'])} · {whose} · {text.word(plan['measure'])}"
     if isinstance(plan, dict) and plan.get("lever") and isinstance(plan.get("change"), (int, float)):
-        scope = plain(text.word(plan.get("applies_to") or "all"))
+        scope = plain(" / ".join(text.word(one) for one in (plan.get("stage"), plan.get("applies_to") or "all") if one))
         return f"{text.word(plan['lever'])} · {scope} · {text.points(plan['change']).partition(' ')[0]}%"
     if isinstance(plan, dict) and plan.get("what"):
         return plain(plan["what"])

@@ -150,8 +150,9 @@ def _prepare(connection: duckdb.DuckDBPyConnection, spill, threads: int | None) 
     connection.execute("SET temp_directory = ?", [str(spill)])
     if threads:
         connection.execute(f"SET threads = {int(threads)}")
-    have = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    made = [name for name in TABLES if versions(name) not in have]
+    have = dict(connection.execute("SELECT table_name, column_count FROM duckdb_tables()").fetchall())
+    wanted = {name: len(TABLES[name].columns) + len(ORIGIN_SQL) for name in TABLES}
+    made = [name for name, n in wanted.items() if have.get(versions(name)) != n]
     if "editions" in have and not made:
         return
     connection.execute("BEGIN")
@@ -159,8 +160,10 @@ def _prepare(connection: duckdb.DuckDBPyConnection, spill, threads: int | None) 
     for name in made:
         own = [f'"{column.name}" {column.sql}' for column in TABLES[name].columns.values()]
         meta = [f'"_{column}" {kind}' for column, kind in ORIGIN_SQL.items()]
-        connection.execute(f"CREATE TABLE {versions(name)} ({', '.join([*own, *meta])})")
-        connection.execute(f'CREATE VIEW "{name}" AS {_CURRENT.format(table=versions(name))}')
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {versions(name)} ({', '.join([*own, *meta])})")
+        for column in own if versions(name) in have else ():
+            connection.execute(f"ALTER TABLE {versions(name)} ADD COLUMN IF NOT EXISTS {column}")
+        connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {_CURRENT.format(table=versions(name))}')
     connection.execute(f"CREATE OR REPLACE VIEW opportunity_versions AS SELECT * FROM {versions('opportunities')}")
     connection.execute("COMMIT")
 

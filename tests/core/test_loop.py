@@ -1,5 +1,6 @@
 """Proposal, approval, closing: what is written where, by whom, and that nothing is written twice."""
 
+import dataclasses
 import json
 import shutil
 
@@ -142,6 +143,28 @@ def test_approving_twice_writes_nothing_twice(root):
     for name in ("targets", "actions", "interventions"):
         assert len(pd.read_csv(paths.plan("u") / f"{name}.csv")) == 1
     assert len(lines(root)) == len({json.loads(line)["id"] for line in lines(root)})
+
+
+def test_an_approved_change_is_read_back_whole_from_a_plan_file_of_older_columns(root):
+    file = paths.plan("u") / "interventions.csv"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        "id,what,lever,applies_to_kind,applies_to,start,end,expected_effect,cost\nw0,By hand,size,,,2026-01-01,,,\n"
+    )
+    told = {
+        **intervention().new,
+        "applies_to_kind": "segment",
+        "applies_to": "SMB",
+        "stage": "Proposal",
+        "change": 0.25,
+    }
+    close(root, [dataclasses.replace(intervention(), new=told)])
+    loop.approve("u", OCT, by="Li", when="2026-11-07")
+    held = pd.read_csv(file).set_index("id")
+    assert held.loc["w0", "what"] == "By hand"
+    assert held.loc["w1", ["applies_to", "stage", "change"]].tolist() == ["SMB", "Proposal", 0.25]
+    (promise,) = [one for one in lines(root) if '"whatif"' in one]
+    assert json.loads(promise)["scope"] == "volume:Proposal / SMB"
 
 
 def test_people_s_own_rows_and_columns_stay(root):

@@ -158,7 +158,11 @@ def test_an_intervention_keeps_its_effect_and_range():
     (change,) = rules.interventions(pd.DataFrame([row]))
     assert change.new["end"] == "2027-02-28"
     assert change.new["cost"] is None
+    assert (change.new["change"], change.new["stage"]) == (0.1, None)
     assert change.values == {"lever": "volume", "scope": "all", "effect": 5.0, "low": 1.0, "high": 9.0}
+    close = row | {"scope_kind": "segment", "scope": "SMB", "stage": "Proposal"}
+    (change,) = rules.interventions(pd.DataFrame([close]))
+    assert [change.new[name] for name in ("applies_to_kind", "applies_to", "stage")] == ["segment", "SMB", "Proposal"]
 
 
 def test_a_proposal_is_a_table_of_json_texts():

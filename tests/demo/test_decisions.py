@@ -4,6 +4,7 @@ import datetime as dt
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from salesloop.demo import Company, decisions, ids, levers
 from salesloop.demo.decisions import truth_of_lever
@@ -129,6 +130,19 @@ def test_a_lever_holds_for_what_it_names_while_it_lasts():
     assert span == {(company.world.day(dt.date(2025, 7, 1)), company.world.day(dt.date(2025, 10, 1)))}
     odds = {rule.cause: rule.factor for rule in rules}
     assert np.isclose(odds["advance"] / odds["lost"], 1.2), "half of the 40 % promised"
+
+
+@pytest.mark.parametrize(("kind", "value", "where"), [
+    ("segment", "Mid-market", (("stage", 3), ("segment", 1))), ("company", "all", (("stage", 3),)), (None, None, (("stage", 3),)),
+])  # fmt: skip
+def test_a_lever_holds_in_the_stage_that_its_row_names(kind, value, where):
+    company = Company(seed=1, months=2, lever_truth=1.0)
+    row = lever(
+        lever="cycle", stage="Proposal", applies_to_kind=kind, applies_to=value, change="0.4", start="2024-02-01"
+    )
+    decisions.take(company, row, since=0.0)
+    assert {rule.where for rule in company.world.rules} == {where}
+    assert np.allclose([rule.factor for rule in company.world.rules], 1.4)
 
 
 def test_a_promise_in_money_alone_becomes_a_share_of_what_is_usual():

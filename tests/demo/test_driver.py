@@ -126,6 +126,22 @@ def test_decisions_of_later_months_leave_a_month_as_it_was(july):
     assert rules[0].factor > 1.0
 
 
+def test_a_change_is_read_from_the_plan_file_else_from_its_proposal(july):
+    file = paths.plan("demo") / "interventions.csv"
+    before = file.read_text(encoding="utf-8")
+    file.write_text(
+        before + "W-8,x,size,company,all,2026-08-01,,,,,\nW-9,x,size,segment,SMB,2026-08-01,,,,Proposal,0.25\n",
+        "utf-8",
+    )
+    write_yaml(paths.params("demo") / "proposals" / "2026-07.yml", {"unit": "demo", "period": "2026-07", "changes": [
+        {"id": f"intervention:{one}", "kind": "intervention", "new": {"id": one, "start": "2026-08-01", "change": 0.5}} for one in ("W-8", "W-9")]})  # fmt: skip
+    rows = driver.decisions("demo")["interventions"].set_index("id").loc[["W-8", "W-9"]]
+    file.write_text(before, encoding="utf-8")
+    assert rows["change"].astype(float).tolist() == [0.5, 0.25]
+    assert rows.loc["W-9", "stage"] == "Proposal"
+    assert rows["approved"].tolist() == ["2026-08-07", "2026-08-07"]
+
+
 def test_what_was_imported_is_remembered_while_the_store_stands(root):
     assert not driver.imported("2026-07")
     driver.mark_imported("2026-08")

@@ -194,6 +194,47 @@ def test_designs_follow_their_rule(book):
     assert table["verdict"].isin(["cannot_tell", "compatible"]).all()
 
 
+def test_a_change_in_one_stage_of_one_team_is_found_and_the_other_stage_left_alone():
+    # team B goes on more often in "close" always (0.6 in log odds), and in "propose" by 0.9 since 2025
+    rows = changed(5).assign(stage=np.random.default_rng(6).choice(["propose", "close"], 6000))
+    b, new = rows["team"] == "B", rows["created_at"] >= pd.Timestamp("2025-01-01")
+    odds = 0.5 + 0.3 * (rows["team"] == "C") + 0.6 * (b & (rows["stage"] == "close"))
+    odds += 0.9 * (b & (rows["stage"] == "propose") & new)
+    rows["hit"] = (np.random.default_rng(7).random(6000) < 1 / (1 + np.exp(-odds))).astype(float)
+    trials = [joint.Trial(one, "team", "B", pd.Timestamp("2025-01-01"), pd.NaT, one) for one in ("propose", "close")]
+    found = joint.fit(rows, trials, factors=["stage", "quarter", "team"], group="team", family="binomial")
+    assert found["propose"].low < 0.9 < found["propose"].high
+    assert found["propose"].p_value < 0.001
+    assert found["close"].low < 0.0 < found["close"].high
+
+
+def test_a_change_limited_to_a_stage_is_read_from_the_plan_file(book):
+    history = past.history(book.deals(), book.table("stage_events"), book.table("stages"), as_of=book.as_of)
+    row = {
+        "lever": "conversion",
+        "applies_to_kind": "product",
+        "applies_to": "A",
+        "start": "2025-01-01",
+        "stage": "propose",
+    }
+    rows = [{"id": "here", **row}, {"id": "nowhere", **row, "stage": "no such stage"}, {"id": "size", **row, "lever": "size"},
+            {"id": "all", **row, "applies_to_kind": "company", "applies_to": "all"}, {"id": "plain", **row, "stage": None}]  # fmt: skip
+    table = past.effects(pd.DataFrame(rows), history).set_index("intervention")
+    assert table["scope"].to_dict() == {
+        "here": "propose / A", "nowhere": "no such stage / A", "size": "propose / A", "all": "propose", "plain": "A",
+    }  # fmt: skip
+    assert table.loc[["nowhere", "size"], "why"].tolist() == ["nobody", "nobody"]
+    assert table.loc["here", "n"] < table.loc["plain", "n"]
+    assert table.loc["here", "n"] > 0
+
+
+def test_a_stage_of_a_group_is_said_apart():
+    lever = levers.Lever(
+        "cycle", "stage+segment", "Proposal / SMB", (pipeline.Change(stage="Proposal", column="segment", value="SMB"),)
+    )
+    assert scenarios.plan_scope(lever) == ("segment", "SMB", "Proposal")
+
+
 COVARIATES = ["age", "educ", "black", "hisp", "marr", "nodegree", "re74", "re75"]
 
 

@@ -243,3 +243,16 @@ def test_empty_tables_and_tables_with_hardly_a_column_go_in(acme):
         store.cut_off(acme)
     store.land(acme, landing(as_of="2026-11-30", opportunities=[deal("c", amount="1.00")]))
     assert (store.freeze(acme, "2026-10") / "meta.json").is_file()
+
+
+def test_a_store_made_before_a_column_was_added_takes_it_on(acme):
+    store.land(acme, landing(as_of="2026-10-31", interventions=[{"id": "i1", "what": "x", "start": "2026-10-01"}]))
+    with duckdb.connect(str(paths.store(acme))) as connection:
+        connection.execute("DROP VIEW interventions")
+        connection.execute("ALTER TABLE v_interventions DROP COLUMN stage")
+        connection.execute("CREATE VIEW interventions AS SELECT id, what FROM v_interventions")
+    later = {"id": "i2", "what": "y", "start": "2026-11-01", "stage": "Propose", "change": 0.2}
+    store.land(acme, landing(as_of="2026-11-30", interventions=[later]))
+    with duckdb.connect(str(paths.store(acme))) as connection:
+        told = connection.execute("SELECT id, stage, change FROM interventions ORDER BY id").fetchall()
+    assert told == [("i1", None, None), ("i2", "Propose", 0.2)]

@@ -77,7 +77,8 @@ def _intervention(row: dict) -> Sentence:
     """Ask for one change to try: by its lever where it has one, else by its own words."""
     plan, values = row["new"], {key: row["values"].get(key) for key in ("effect", "low", "high")}
     if plan.get("lever") and plan.get("change") is not None:
-        lever = {"lever": plan["lever"], "scope": plan.get("applies_to") or "all", "change": plan["change"]}
+        scope = " / ".join(one for one in (plan.get("stage"), plan.get("applies_to") or "all") if one)
+        lever = {"lever": plan["lever"], "scope": scope, "change": plan["change"]}
         return "brief.decide.lever", {**lever, **values}
     return "brief.decide.intervention", {"what": plan.get("what") or row["id"], **values}
 

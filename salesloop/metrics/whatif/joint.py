@@ -29,6 +29,8 @@ class Trial:
         The column that says whom it applies to, and its value.
     start, end : Timestamp
         From when, and until when (NaT: it stays).
+    stage : str, optional
+        The stage that it is limited to.
     """
 
     id: str
@@ -36,10 +38,12 @@ class Trial:
     value: str
     start: pd.Timestamp
     end: pd.Timestamp
+    stage: str | None = None
 
     def inside(self, rows: pd.DataFrame) -> np.ndarray:
         """Return which rows belong to those it applies to."""
-        return (rows[self.kind].astype(str) == self.value).to_numpy()
+        theirs = rows[self.kind].astype(str) == self.value
+        return (theirs if self.stage is None else theirs & (rows["stage"].astype(str) == self.stage)).to_numpy()
 
     def new(self, rows: pd.DataFrame) -> np.ndarray:
         """Return which rows it acted on: theirs, of deals created since its start, while it held."""
@@ -55,7 +59,7 @@ def design(rows: pd.DataFrame, trials: list[Trial], factors: list[str]) -> tuple
     """Return the columns of the model and which of them are the changes.
 
     Each change has one column for what it acted on and two that take deals in between, theirs and others', out of the
-    comparison;
+    comparison; one limited to a stage has a column for its group there, before and after;
     factors are groups, quarters, stages: all their levels but one.
     """
     parts = {"const": np.ones(len(rows))}
@@ -64,6 +68,8 @@ def design(rows: pd.DataFrame, trials: list[Trial], factors: list[str]) -> tuple
         parts |= {f"{name}={level}": dummies[level].to_numpy() for level in dummies}
     for trial in trials:
         parts[f"change:{trial.id}"] = trial.new(rows).astype(float)
+        if trial.stage is not None:
+            parts[f"there:{trial.id}"] = trial.inside(rows).astype(float)
         between = trial.between(rows).astype(float)
         if 0 < between.sum() < len(rows):
             parts |= {f"old:{trial.id}": between, f"between:{trial.id}": between * trial.inside(rows)}

@@ -29,6 +29,7 @@ LEAST_MONTHS, LEAST_AFTER = 12, 3
 MANY_GROUPS, LEAST_CONTROLS = 20, 8
 PLACEBO_MONTHS = 6
 ALPHA = 0.05
+OF_STAGES = ("win_chance", "pace")
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def effects(interventions: pd.DataFrame, past: Past) -> pd.DataFrame:
     Parameters
     ----------
     interventions : DataFrame
-        The plan file: ``id, what, lever, applies_to_kind, applies_to, start, end``.
+        The plan file: ``id, what, lever, applies_to_kind, applies_to, start, end`` and, where it has it, ``stage``.
     past : Past
         From `history`.
 
@@ -128,8 +129,11 @@ def _plain(row: dict) -> dict[str, Any]:
     value = str(row.get("applies_to") or "").strip()
     kind = {"source": "lead_source", "channel": "sales_channel"}.get(kind, kind)
     lever = str(row.get("lever") or "").strip()
+    stage = None if pd.isna(row.get("stage")) else str(row["stage"]).strip() or None
+    if stage and kind.lower() in COMPANY and value.lower() in COMPANY:
+        kind, value, stage = "stage", stage, None
     return {"id": str(row["id"]), "what": str(row.get("what") or row["id"]), "lever": lever if lever in MEASURE else "conversion",
-            "kind": kind, "value": value, "start": pd.to_datetime(row.get("start")), "end": pd.to_datetime(row.get("end")),
+            "kind": kind, "value": value, "stage": stage, "start": pd.to_datetime(row.get("start")), "end": pd.to_datetime(row.get("end")),
             "everyone": kind.lower() in COMPANY and value.lower() in COMPANY}  # fmt: skip
 
 
@@ -144,7 +148,9 @@ def _obstacle(row: dict, past: Past) -> str:
     if row["everyone"]:
         return ""
     column, rows = row["kind"], past.exits if row["kind"] == "stage" else past.deals
-    if column not in rows or (column == "stage" and MEASURE[row["lever"]] not in ("win_chance", "pace")):
+    if column not in rows or ((column == "stage" or row["stage"]) and MEASURE[row["lever"]] not in OF_STAGES):
+        return "nobody"
+    if row["stage"] and not _trial(row).inside(past.exits).any():
         return "nobody"
     values = rows[column].dropna().astype(str)
     if row["value"] not in set(values):
@@ -157,13 +163,13 @@ def _obstacle(row: dict, past: Past) -> str:
 
 
 def _trial(row: dict) -> Trial:
-    return Trial(row["id"], row["kind"], row["value"], row["start"], row["end"])
+    return Trial(row["id"], row["kind"], row["value"], row["start"], row["end"], row["stage"])
 
 
 def _fit(measure: str, trials: list[Trial], past: Past) -> dict[str, Effect]:
     if not trials:
         return {}
-    of_stage = measure in ("win_chance", "pace")
+    of_stage = measure in OF_STAGES
     trials = [trial for trial in trials if of_stage or trial.kind != "stage"]
     if not trials:
         return {}
@@ -261,7 +267,7 @@ def monthly(measure: str, past: Past) -> pd.Series:
 def _row(row: dict, measure: str, found: Effect | None, placebo: float, past: Past) -> dict[str, Any]:
     design = design_of(row, past)
     made = {"intervention": row["id"], "what": row["what"], "lever": row["lever"], "measure": measure, "scope_kind": row["kind"],
-            "scope": row["value"], "start": row["start"], "design": design, "estimand": f"{measure}_{'all' if row['everyone'] else 'new'}",
+            "scope": f"{row['stage']} / {row['value']}" if row["stage"] else row["value"], "start": row["start"], "design": design, "estimand": f"{measure}_{'all' if row['everyone'] else 'new'}",
             "placebo_p": placebo, "why": row["why"], "verdict": "cannot_test", "n": found.n if found else 0}  # fmt: skip
     made |= dict.fromkeys(("estimate", "low", "high", "p_value", "minimum_detectable"), float("nan"))
     if found is None or not np.isfinite(found.p_value):
@@ -295,7 +301,7 @@ def _relative(measure: str, row: dict, past: Past):
     """Return how a log effect becomes a relative change: of the chance to win through all stages, or of the rate."""
     if measure != "win_chance":
         return lambda x: float(np.expm1(x))
-    rows = past.exits if row["everyone"] else past.exits[past.exits[row["kind"]].astype(str) == row["value"]]
+    rows = past.exits if row["everyone"] else past.exits[_trial(row).inside(past.exits)]
     shares = rows[rows["created_at"] < row["start"]].groupby("stage")["hit"].agg(["mean", "size"])
     shares = shares[shares["size"] >= 5]["mean"].clip(0.01, 0.99)
     odds = (shares / (1 - shares)).to_numpy() if len(shares) else np.array([1.0])

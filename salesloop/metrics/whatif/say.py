@@ -21,7 +21,7 @@ SCENARIOS = {
 }  # fmt: skip
 SHOWN = ("lever", "scope", "change", "level_now", "level_then", "bookings_change", "low", "high", "p_month", "p_quarter",
          "p_year", "cost", "roi", "extrapolated")  # fmt: skip
-PROPOSALS = {"lever": "word", "scope_kind": "word", "scope": "word", "start": "date", "due": "date", "change": "percent",
+PROPOSALS = {"lever": "word", "scope_kind": "word", "scope": "word", "stage": "word", "start": "date", "due": "date", "change": "percent",
              "expected_effect": "money", "low": "money", "high": "money", "cost": "money", "n": "count"}  # fmt: skip
 EFFECTS = {"lever": "word", "measure": "word", "scope_kind": "word", "start": "date", "design": "word", "estimand": "word",
            "estimate": "percent", "low": "percent", "high": "percent", "p_value": "ratio", "minimum_detectable": "percent",

@@ -231,7 +231,7 @@ def propose(
     Returns
     -------
     proposals : DataFrame
-        ``id, what, lever, scope_kind, scope, start, due, change, expected_effect, low, high, cost, n``, effects in home
+        ``id, what, lever, scope_kind, scope, stage, start, due, change, expected_effect, low, high, cost, n``, effects in home
         money over the months from the next one to the due one, against the forecast.
     together : ndarray
         Months x draws.
@@ -260,6 +260,7 @@ def propose(
         "lever",
         "scope_kind",
         "scope",
+        "stage",
         "start",
         "due",
         "change",
@@ -274,10 +275,10 @@ def propose(
 
 def _proposal(row: dict, lever: Lever, period: pd.Period, number: int) -> dict[str, Any]:
     months = due_months(row["lever"])
-    kind, scope = plan_scope(lever)
+    kind, scope, stage = plan_scope(lever)
     return {
         "id": f"W-{period}-{number}", "what": name_of(row), "lever": row["lever"],
-        "scope_kind": kind, "scope": scope, "start": str((period + 1).start_time.date()),
+        "scope_kind": kind, "scope": scope, "stage": stage, "start": str((period + 1).start_time.date()),
         "due": str((period + months).end_time.date()), "change": round(row["change"], 4),
         "expected_effect": round(row["by_due"], 2), "low": round(row["due_low"], 2), "high": round(row["due_high"], 2),
         "cost": row["cost"], "n": int(row["n"]),
@@ -295,14 +296,17 @@ def name_of(row: dict) -> str:
     return f"{row['lever']} · {row['scope']} · {row['change']:+.0%}"
 
 
-def plan_scope(lever: Lever) -> tuple[str, str]:
-    """Return whom a lever applies to as the plan file says it: one column and its value, a stage, or the company."""
+def plan_scope(lever: Lever) -> tuple[str, str, str | None]:
+    """Return whom a lever applies to as the plan file says it: one column (or stage, or the company), its value, its stage.
+
+    The third is the stage that a lever of one group is limited to, None for all others.
+    """
     if lever.lever == "focus":
-        return lever.scope_kind, str(lever.extra["best"])
+        return lever.scope_kind, str(lever.extra["best"]), None
     if lever.scope_kind.startswith("stage+"):
         one = lever.changes[0]
-        return str(one.column), str(one.value)
-    return lever.scope_kind, lever.scope
+        return str(one.column), str(one.value), str(one.stage)
+    return lever.scope_kind, lever.scope, None
 
 
 def costs_of(interventions: pd.DataFrame) -> dict[str, float]:
