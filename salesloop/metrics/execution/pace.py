@@ -75,7 +75,18 @@ def target_of(
 
     Of a rate it is their mean.
     """
-    stated = {row.period: _amount(row, facts, fiscal_start) for row in rows.itertuples(index=False)}
+    return stated_of(amounts(rows, facts, fiscal_start), label, months, fiscal_start, rate=rate)
+
+
+def amounts(rows: pd.DataFrame, facts: pd.DataFrame, fiscal_start: int) -> dict[str, float]:
+    """Return one scope's targets as stated: period as the plan writes it to amount, growth turned into an amount."""
+    return {row.period: _amount(row, facts, fiscal_start) for row in rows.itertuples(index=False)}
+
+
+def stated_of(
+    stated: Mapping[str, float], label: str, months: list[pd.Period], fiscal_start: int, *, rate: bool = False
+) -> float:
+    """Return a scope's target for a label from its `amounts`; else as `target_of`."""
     if label in stated:
         return stated[label]
     quarters = sorted({periods.quarter_label(month, fiscal_start) for month in months})
@@ -126,7 +137,7 @@ def pace(
     """
     plan, bookings = base_targets(targets, as_of=as_of), facts.get("bookings", pd.DataFrame({"on": [], "value": []}))
     inside = curve.habit(bookings, period=period, country=country)
-    rows: list[dict] = []
+    rows, sums = [], {}
     for horizon, (label, months) in horizons(period, fiscal_start).items():
         weights = curve.month_weights(bookings, months, period=period, country=country)
         share = curve.elapsed_share(weights, inside, as_of=as_of, country=country)
@@ -137,7 +148,10 @@ def pace(
             if measure != "bookings" and wanted.empty:
                 continue
             for level in LEVELS:
-                found = _level(table, wanted, measure, level, label, months, fiscal_start, as_of)
+                if (measure, level) not in sums:
+                    sums[measure, level] = measures.monthly(table, level) if len(table) else {}
+                known = sums[measure, level]
+                found = _level(table, wanted, measure, level, label, months, fiscal_start, as_of, known)
                 rows += [
                     {**row, "horizon": horizon, "period": label, "elapsed_share": share, "left": left,
                      "run_rate": row["trailing"] / trailing if trailing else np.nan}
@@ -146,29 +160,29 @@ def pace(
     return _finished(pd.DataFrame(rows), currency)
 
 
-def _level(table, plan, measure, level, label, months, fiscal_start, as_of) -> list[dict]:
+def _level(table, plan, measure, level, label, months, fiscal_start, as_of, sums) -> list[dict]:
     """Return the rows of one measure and level: every scope with a target, for bookings every scope with facts."""
     plan = plan[plan["level"] == level]
-    recent = _recent(table, months, as_of)
-    scope = pd.Series("", index=recent.index) if level == "company" else recent[level].astype(object)
-    groups, sums = dict(iter(recent.groupby(scope))), measures.monthly(recent, level) if len(recent) else {}
-    rate = measures.is_rate(table, measure)
-    names = {""} if level == "company" else set(plan["name"].dropna())
-    if measure == "bookings" and level != "company":
-        inside = recent["on"].dt.to_period("M").isin(months) if len(recent) else []
-        names |= set(scope[inside].dropna()) if len(recent) else set()
+    recent, rate = _recent(table, months, as_of), measures.is_rate(table, measure)
+    whole = level == "company"
+    places = {"": np.arange(len(recent))} if whole else recent.groupby(level).indices if len(recent) else {}
+    plans = {"": plan} if whole else dict(iter(plan.groupby("name")))
+    names = {""} if whole else set(plans)
+    if measure == "bookings" and not whole:
+        ordinals = {month.ordinal for month in months}
+        names |= {name for name, month in sums if month in ordinals and name == name and name is not None}
     made = []
     for name in sorted(names):
-        rows = plan if level == "company" else plan[plan["name"] == name]
+        rows = plans.get(name, plan[:0])
         if rows.empty and measure != "bookings":
             continue
-        facts = groups.get(name, recent[:0])
+        facts = recent.iloc[places[name]] if name in places else recent[:0]
         actual, n = measures.actual(recent, measure, level, name, months, sums) if len(facts) else _nothing(table, rate)
         aim = target_of(rows, label, months, table, fiscal_start, rate=rate)
-        if level != "company" and not n and aim != aim:
+        if not whole and not n and aim != aim:
             continue
         made.append({
-            "level": level, "name": None if level == "company" else name, "measure": measure, "actual": actual, "n": n,
+            "level": level, "name": None if whole else name, "measure": measure, "actual": actual, "n": n,
             "target": aim, "trailing": _trailing(facts, table, as_of),
             "linearity": linearity(facts, months, as_of=as_of) if n and not rate else np.nan,
         })  # fmt: skip
@@ -190,7 +204,7 @@ def _trailing(facts: pd.DataFrame, table: pd.DataFrame, as_of: dt.date) -> float
     if table.empty:
         return float("nan")
     first = pd.Timestamp(as_of) - pd.Timedelta(days=TRAILING_DAYS - 1)
-    return float(facts.loc[facts["on"] >= first, "value"].sum())
+    return float(facts["value"].to_numpy(float)[(facts["on"] >= first).to_numpy()].sum())
 
 
 def _finished(rows: pd.DataFrame, currency: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from salesloop import periods
-from salesloop.metrics.execution.pace import base_targets, target_of
+from salesloop.metrics.execution.pace import amounts, base_targets, stated_of
 from salesloop.metrics.kpi.money import whole_cents
 from salesloop.metrics.review import month_factors, shapley
 
@@ -47,15 +47,17 @@ def by_rep(
     if plan.empty:
         return pd.DataFrame(columns=list(BY_REP[:7]))
     labels = _quarters(plan["period"], period, fiscal_start)[-(quarters or 400) :]
-    month = bookings["on"].dt.to_period("M") if len(bookings) else pd.PeriodIndex([], freq="M")
+    stated = {rep: amounts(rows, bookings, fiscal_start) for rep, rows in plan.groupby("name")}
+    month = bookings["on"].dt.year * 12 + bookings["on"].dt.month - 1 - 12 * 1970 if len(bookings) else pd.Series([])
     rows = []
     for label in labels:
         months = periods.expand(label, fiscal_start)
-        inside = bookings[month.isin(months)]
-        sums = inside.groupby("rep")["value"].agg(["sum", "size"])
-        for rep in sorted({*plan["name"], *sums.index}):
-            target = target_of(plan[plan["name"] == rep], label, months, bookings, fiscal_start)
-            actual, n = (float(sums["sum"][rep]), int(sums["size"][rep])) if rep in sums.index else (0.0, 0)
+        inside = bookings[month.isin([one.ordinal for one in months])]
+        groups = inside.groupby("rep")["value"]
+        sums, sizes = groups.sum().to_dict(), groups.size().to_dict()
+        for rep in sorted({*stated, *sums}):
+            target = stated_of(stated.get(rep, {}), label, months, fiscal_start)
+            actual, n = float(sums.get(rep, 0.0)), int(sizes.get(rep, 0))
             if n or not math.isnan(target):
                 rows.append((rep, label, target, round(actual, 2), n, periods.end(months[-1]) <= as_of))
     made = pd.DataFrame(rows, columns=["rep", "period", "target", "actual", "n", "complete"])
