@@ -268,9 +268,10 @@ def _parquet(file: Path) -> pd.DataFrame:
     money = [field.name for field in whole.schema if pa.types.is_decimal(field.type)]
     for name in money:
         whole = whole.set_column(whole.schema.get_field_index(name), name, whole[name].cast(pa.float64()))
-    with pd.option_context("future.infer_string", False):  # words as they are cast to anyway
-        frame = whole.to_pandas(date_as_object=False)
-    frame.columns = pd.Index(whole.column_names)
+    words = {field.name for field in whole.schema if pa.types.is_string(field.type)}
+    rest = whole.drop_columns(sorted(words)).to_pandas(date_as_object=False)
+    made = [pd.Series(whole[c].to_numpy(), dtype=object) if c in words else rest[c] for c in whole.column_names]
+    frame = pd.DataFrame(dict(zip(whole.column_names, made, strict=True)))
     for name in money:
         frame[name] = (frame[name] * 100).round() / 100
     return frame
