@@ -18,10 +18,28 @@ from salesloop.errors import LockedError, StageError
 from salesloop.store import base
 from tests.store.landings import deal, landing
 
-_LANDER = """
-import sys
+_WARM = """
+import json, os, sys
+import pandas, pyarrow.parquet, duckdb
 from tests.store.landings import deal, landing
 from salesloop import store
+from salesloop.errors import SalesloopError
+print("warm", flush=True)
+for line in sys.stdin:
+    root, code = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        os.environ["SALESLOOP_ROOT"] = root
+        print(os.getpid(), flush=True)
+        try:
+            exec(code)
+        except SalesloopError as error:
+            print(error, flush=True)
+            os._exit(error.exit_code)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+_LANDER = """
 exports = [landing(as_of=f"2026-10-{10 + i}", opportunities=[deal(f"d{k}", amount=f"{i}.00") for k in range(400)]) for i in range(9)]
 print("ready", flush=True)
 for export in exports:
@@ -30,21 +48,38 @@ for export in exports:
 """
 
 
+@pytest.fixture(scope="module")
+def warm():
+    """A process that has imported everything and done nothing yet; each line it reads becomes a child of its own."""
+    root = str(Path(__file__).resolve().parents[2])
+    process = subprocess.Popen(
+        [sys.executable, "-c", _WARM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, cwd=root,
+        env=os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert process.stdout.readline() == "warm\n"
+    yield process
+    process.stdin.close()
+    process.wait()
+    process.stdout.close()
+
+
+def run(process, root, code):
+    """Start a child of the warm process and return its number."""
+    process.stdin.write(json.dumps([str(root), code]) + "\n")
+    return int(process.stdout.readline())
+
+
 @pytest.mark.parametrize("seed", range(3))
-def test_kill_9_leaves_the_old_or_the_new_state_and_the_next_run_heals(acme, seed):
+def test_kill_9_leaves_the_old_or_the_new_state_and_the_next_run_heals(acme, tmp_path, warm, seed):
     first = landing(
         as_of="2026-10-09", opportunities=[deal(f"d{k}", amount="9.00", created="2026-09-02 02:00") for k in range(400)]
     )
     store.land(acme, first)
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
-    child = subprocess.Popen(
-        [sys.executable, "-c", _LANDER], stdout=subprocess.PIPE, cwd=root, env=os.environ | {"PYTHONPATH": root}
-    )
-    assert child.stdout.readline() == b"ready\n"
+    child = run(warm, tmp_path, _LANDER)
+    assert "ready\n" in warm.stdout.readline()
     time.sleep(random.Random(seed).uniform(0.01, 1.2))
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    child.stdout.close()
+    os.kill(child, signal.SIGKILL)
+    assert int(warm.stdout.readline()) == -signal.SIGKILL
     with duckdb.connect(str(paths.store(acme))) as connection:
         (imports,) = connection.execute("SELECT max(import_id) FROM imports").fetchall()[0]
         versions = connection.execute(
@@ -100,34 +135,23 @@ def test_an_import_that_fails_leaves_nothing(acme, monkeypatch):
 
 
 _FULL = """
-import resource, signal, sys
-from tests.store.landings import deal, landing
-from salesloop import store
-from salesloop.errors import SalesloopError
+import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
-rows = [deal(f"d{k}", amount=f"{k}.00", next_step=f"{k * 7919 % 10007} " * 60) for k in range(20_000)]
-try:
-    store.land("acme", landing(as_of="2026-11-30", opportunities=rows))
-except SalesloopError as error:
-    print(error)
-    sys.exit(error.exit_code)
+resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, ROOM))
+rows = [deal(f"d{k}", amount=f"{k}.00", next_step=f"{k * 7919 % 10007} " * 60) for k in range(4_000)]
+store.land("acme", landing(as_of="2026-11-30", opportunities=rows))
 """
 
 
-def test_a_full_disk_is_told_and_what_was_stored_stands(acme):
+def test_a_full_disk_is_told_and_what_was_stored_stands(acme, tmp_path, warm):
     store.land(acme, landing(as_of="2026-10-31", opportunities=[deal("a", amount="1.00")]))
-    root = str(Path(__file__).resolve().parents[2])
-    done = subprocess.run(
-        [sys.executable, "-c", _FULL],
-        cwd=root,
-        env=os.environ | {"PYTHONPATH": root},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1, done.stderr[-800:]
-    assert "disk" in done.stdout and "next:" in done.stdout
+    room = paths.store(acme).stat().st_size + 100_000
+    run(warm, tmp_path, _FULL.replace("ROOM", str(room)))
+    told = [warm.stdout.readline()]
+    while not told[-1].strip().isdigit():
+        told.append(warm.stdout.readline())
+    assert int(told[-1]) == 1
+    assert "disk" in "".join(told) and "next:" in "".join(told)
     assert store.import_log(acme)["import_id"].tolist() == [1]
     assert (store.freeze(acme, "2026-10") / "meta.json").is_file()
 
