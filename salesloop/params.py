@@ -167,11 +167,11 @@ class PeriodParams(_Typed):
         return default if found is None else found.value
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """A safe loader that refuses a key given twice."""
 
 
-def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict:
+def _mapping(loader: Any, node: yaml.MappingNode) -> dict:
     pairs = [(loader.construct_object(k, deep=True), loader.construct_object(v, deep=True)) for k, v in node.value]
     keys = [key for key, _ in pairs]
     doubled = sorted({str(key) for key in keys if keys.count(key) > 1})
