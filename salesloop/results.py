@@ -129,8 +129,13 @@ class Stage:
         """Keep a table for later stages as Parquet only: draws, fitted state."""
         self._new("tables", name)[name] = {**self._write(name, frame.reset_index(drop=True), csv=False), "shown": False}
 
-    def figure(self, name: str, frame: pd.DataFrame, *, title: str, alt: str, **values: object) -> None:
-        """Keep a figure: the plot ``salesloop.plots.<stage>.<name>``, its table, its title and its alternative text."""
+    def figure(
+        self, name: str, frame: pd.DataFrame, *, title: str, alt: str, formats: Mapping[str, str] | None = None, **values: object
+    ) -> None:
+        """Keep a figure: the plot ``salesloop.plots.<stage>.<name>``, its table, its title and its alternative text.
+
+        `formats` says how its table's columns are shown where the stage's tables show columns of that name differently.
+        """
         from salesloop.figures import draw
 
         told = {key: plain(value) for key, value in values.items()}
@@ -147,6 +152,7 @@ class Stage:
             "title": title,
             "alt": alt,
             "values": told,
+            "formats": dict(formats or {}),
         }
         self.content["figures"].append(spec)
         svg = draw(spec["plot"], frame, self.text)

@@ -127,7 +127,11 @@ class Items:
         return svg
 
     def _table_of(self, spec: dict, title: str) -> Markup:
-        formats = {c: kind for table in self.results.tables.values() for c, kind in table.get("formats", {}).items()}
+        kinds: dict[str, set[str]] = {}
+        for table in self.results.tables.values():
+            for column, kind in table.get("formats", {}).items():
+                kinds.setdefault(column, set()).add(kind)
+        formats = {column: next(iter(found)) for column, found in kinds.items() if len(found) == 1}
         return html_table(
             self.results.table(spec["table"]), text=self.text, stage=self.stage, mask=self.mask, most=self.manner.most,
             caption=self.text.t("report.figure_table", title=title), formats={**formats, **spec.get("formats", {})},
