@@ -5,14 +5,20 @@ from __future__ import annotations
 import io
 import re
 from functools import lru_cache
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ft2font import LoadFlags
+from matplotlib.spines import Spine
 from matplotlib.text import Annotation
 from matplotlib.text import Text as Label
+from matplotlib.textpath import TextToPath
 
 from salesloop.clean import plain_label
 
@@ -21,21 +27,82 @@ class EndLabel(Annotation):
     """A label at the right end of a mark; labels that would touch are moved apart when the figure is saved."""
 
 
+class _Remembered(TextToPath):
+    """Text as paths; the size and glyphs of words are found once, as the same words stand in many drawings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sizes: dict[tuple, tuple[float, float, float]] = {}
+        self._glyphs: dict[tuple, tuple[list, dict]] = {}
+
+    def get_text_width_height_descent(self, s, prop, ismath):
+        """Return width, height and descent of words in points."""
+        if ismath:
+            return super().get_text_width_height_descent(s, prop, ismath)
+        key = (s, *prop.get_family(), prop.get_weight(), prop.get_style())
+        if key not in self._sizes:
+            font = self._get_font(prop)
+            font.set_text(s, 0.0, flags=LoadFlags.NO_HINTING)
+            width, height = font.get_width_height()
+            _bounded(self._sizes)[key] = width / 64, height / 64, font.get_descent() / 64
+        scale = prop.get_size_in_points() / self.FONT_SCALE
+        return tuple(part * scale for part in self._sizes[key])
+
+    def get_glyphs_with_font(self, font, s, glyph_map=None, return_new_glyphs_only=False, **more):
+        """Return where each glyph of some words stands, and the outlines of those that are new."""
+        key = (s, font, *more.items())
+        if key not in self._glyphs:
+            places, outlines, _ = super().get_glyphs_with_font(font, s, **more)
+            _bounded(self._glyphs)[key] = places, outlines
+        places, outlines = self._glyphs[key]
+        known = {} if glyph_map is None else glyph_map
+        new = {name: outline for name, outline in outlines.items() if name not in known}
+        return places, new if return_new_glyphs_only else {**known, **new}, []
+
+
+def _bounded(kept: dict, most: int = 4096) -> dict:
+    """Return a dictionary, emptied where it has grown past what is worth keeping."""
+    if len(kept) >= most:
+        kept.clear()
+    return kept
+
+
+_TEXT = _Remembered()
+
+
 def to_svg(fig: Figure) -> str:
     """Return a figure as SVG: text as paths, margins fitted, the same bytes every time."""
-    for words in fig.findobj(Label):
-        words.set_text(plain_label(words.get_text(), 120))
+    for ax in fig.axes:
+        for words in _of_kind(ax, Label):
+            words.set_text(plain_label(words.get_text(), 120))
     for ax in fig.axes:
         _apart(ax)
     _fit(fig)
+    return _compact(_drawn(fig))
+
+
+def _drawn(fig: Figure) -> str:
+    """Draw with the remembered words; what `Figure.savefig` does besides is not needed here."""
     out = io.StringIO()
-    fig.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    return _compact(out.getvalue())
+    fig.dpi = 72
+    width, height = fig.get_size_inches()
+    told = {"Date": None, "Creator": None}
+    renderer = RendererSVG(width * 72, height * 72, out, image_dpi=72, metadata=told)
+    renderer._text2path = _TEXT  # type: ignore[attr-defined]
+    fig.draw(renderer)
+    renderer.finalize()
+    return out.getvalue()
+
+
+def _of_kind(ax: Axes, kind: type[Any]) -> list[Any]:
+    """Return the artists of a kind that stand in Axes; tick labels, which are written anew with each drawing, left out."""
+    inside = (one for one in ax.get_children() if not isinstance(one, (Axis, Spine)))
+    return [found for one in inside for found in ([one] if isinstance(one, kind) else one.findobj(kind))]
 
 
 def _apart(ax: Axes) -> None:
     """Move end labels that share a column apart, so that none touches another."""
-    labels = [note for note in ax.findobj(EndLabel) if note.get_text()]
+    labels = [note for note in _of_kind(ax, EndLabel) if note.get_text()]
     height = _figure(ax).get_figheight() * 72 * 0.8
     columns: dict[float, list[tuple[float, EndLabel]]] = {}
     for note in labels:
@@ -87,7 +154,7 @@ def _right_need(ax: Axes, room: float) -> float:
     need, (low, high) = 2.0, ax.get_xlim()
     if _has_x(ax, "bottom") and (ticks := ax.get_xticklabels()):
         need = max(need, text_width(ticks[-1].get_text(), ticks[-1].get_fontsize()) / 2)
-    for note in ax.findobj(EndLabel):
+    for note in _of_kind(ax, EndLabel):
         across = note.xy[0] if note.xycoords != "data" else (note.xy[0] - low) / (high - low)
         long = text_width(note.get_text(), note.get_fontsize()) + 8
         need = max(need, long - (1 - across) * room * 0.8)
