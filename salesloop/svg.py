@@ -7,13 +7,12 @@ import re
 from functools import lru_cache
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.font_manager import FontProperties
 from matplotlib.ft2font import LoadFlags
 from matplotlib.spines import Spine
 from matplotlib.text import Annotation
@@ -32,8 +31,17 @@ class _Remembered(TextToPath):
 
     def __init__(self) -> None:
         super().__init__()
+        self._fonts: dict[tuple, Any] = {}
         self._sizes: dict[tuple, tuple[float, float, float]] = {}
         self._glyphs: dict[tuple, tuple[list, dict]] = {}
+
+    def _get_font(self, prop):
+        key = (*prop.get_family(), prop.get_weight(), prop.get_style())
+        if key not in self._fonts:
+            self._fonts[key] = super()._get_font(prop)  # type: ignore[misc]
+        font = self._fonts[key]
+        font.set_size(self.FONT_SCALE, self.DPI)
+        return font
 
     def get_text_width_height_descent(self, s, prop, ismath):
         """Return width, height and descent of words in points."""
@@ -184,10 +192,8 @@ def text_width(words: str, size: float) -> float:
     >>> text_width("销售额", 10.0)
     30.0
     """
-    font = get_font(findfont(FontProperties(family=matplotlib.rcParams["font.family"])))
-    font.set_size(size, 72)
-    font.set_text(words, 0)
-    return round(font.get_width_height()[0] / 64, 1)
+    width, _, _ = _TEXT.get_text_width_height_descent(words, FontProperties(size=size), False)
+    return round(width, 1)
 
 
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
