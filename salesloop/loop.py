@@ -74,7 +74,7 @@ def _targets(stage: Stage, config: UnitConfig) -> list[rules.Change]:
     if facts.empty:
         return []
     months = pd.period_range(facts["on"].min().to_period("M"), book.period, freq="M")
-    tables = [measures.by_month(facts, "bookings", level, months).assign(level=level) for level in ("company", "team")]
+    tables = [measures.by_month(facts, "bookings", level, months).assign(level=level) for level in ("company", "region", "team")]
     plan = book.table("targets")
     plan = plan[(plan["measure"] == "bookings") & (plan["tier"].fillna("base") == "base") & (plan["basis"] != "growth")]
     locked = rules.locked_months(book.period, config.locked_horizon, config.fiscal_year_start)

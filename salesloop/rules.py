@@ -204,14 +204,15 @@ def next_targets(
     bookings: pd.DataFrame, targets: pd.DataFrame, *, period: pd.Period, growth: float, locked: list[pd.Period],
     fiscal_start: int = 1, unit: float | None = None,
 ) -> list[Change]:  # fmt: skip
-    """Propose the bookings targets of the next quarter that is not locked, for the company and each team.
+    """Propose the bookings targets of the next quarter that is not locked, for the company, each region and team.
 
     Parameters
     ----------
     bookings : DataFrame
-        ``level, name, period, value`` by month up to `period`, company and team.
+        ``level, name, period, value`` by month up to `period`, company, region and team.
     targets : DataFrame
-        The plan's monthly base targets of bookings, the last said last: ``period, level, name, amount``.
+        The plan's base targets of bookings, the last said last: ``period, level, name, amount``. A quarter's own row
+        is moved to the sum of its months.
     period : Period
         The month just evaluated.
     growth : float
@@ -234,16 +235,32 @@ def next_targets(
     unit = unit or min(1000.0, 10.0 ** (math.floor(math.log10(level / 12)) - 2))
     shares = seasonal_shares(history)
     values = {"actual": last_year.sum(), "previous": previous, "growth": growth, "period": str(quarter[0])}
-    made = []
+    made, recent = [], bookings[bookings["period"] > period - TARGET_MONTHS]
     for month in quarter:
         whole = round(round(level * shares[month.month] / unit) * unit, 2)
-        made += [_target(month, "company", None, whole, targets, values, len(history))]
-        teams = bookings[(bookings["level"] == "team") & (bookings["period"] > period - TARGET_MONTHS)]
-        parts = teams.groupby("name")["value"].sum().sort_index()
-        if len(parts) > 1:
-            for name, amount in largest_remainder(parts, whole, unit).items():
-                made.append(_target(month, "team", name, round(float(amount), 2), targets, values, len(history)))
+        made += [_target(str(month), "company", None, whole, targets, values, len(history))]
+        for part in ("region", "team"):
+            parts = recent[recent["level"] == part].groupby("name")["value"].sum().sort_index()
+            for name, amount in largest_remainder(parts, whole, unit).items() if len(parts) > 1 else ():
+                made.append(_target(str(month), part, name, round(float(amount), 2), targets, values, len(history)))
+    label = periods.quarter_label(quarter[0], fiscal_start)
+    made += _quarter(label, made, targets, values, len(history))
     return [change for change in made if change.old != change.new["amount"]]
+
+
+def _quarter(label: str, months: list[Change], targets: pd.DataFrame, values: dict[str, Any], n: int) -> list[Change]:
+    """Return the quarter's own rows, where the plan has any: each the sum of its months, so that the two agree."""
+    stated = targets[targets["period"].astype(str) == label]
+    names = stated["name"].astype(object).where(stated["name"].notna(), None)
+    have = set(zip(stated["level"], names, strict=True))
+    sums: dict[tuple[str, str | None], float] = {}
+    for change in months:
+        scope = (change.new["level"], change.new["name"])
+        sums[scope] = round(sums.get(scope, 0.0) + change.new["amount"], 2)
+    return [
+        _target(label, level, name, amount, targets, values, n, reason="loop.reason.target_quarter")
+        for (level, name), amount in sums.items() if (level, name) in have
+    ]  # fmt: skip
 
 
 def _first_free_quarter(period: pd.Period, locked: list[pd.Period], fiscal_start: int) -> list[pd.Period]:
@@ -260,15 +277,16 @@ def _stated(targets: pd.DataFrame, months: pd.Index) -> float:
     return float(of_company["amount"].sum()) if len(of_company) == len(months) else 0.0
 
 
-def _target(month, level, name, amount, targets, values, n) -> Change:
-    same = targets[(targets["period"] == str(month)) & (targets["level"] == level)]
+def _target(label, level, name, amount, targets, values, n, reason=None) -> Change:
+    same = targets[(targets["period"].astype(str) == label) & (targets["level"] == level)]
     same = same[same["name"].isna()] if name is None else same[same["name"] == name]
-    row = {"period": str(month), "level": level, "name": name, "measure": "bookings", "tier": "base",
+    row = {"period": label, "level": level, "name": name, "measure": "bookings", "tier": "base",
            "basis": "amount", "amount": amount}  # fmt: skip
     scope = level if name is None else f"{level}:{name}"
-    return Change(f"target:{month}:{scope}", "target", f"targets {month} {scope}",
+    reason = reason or ("loop.reason.target" if name is None else "loop.reason.target_team")
+    return Change(f"target:{label}:{scope}", "target", f"targets {label} {scope}",
                   float(same["amount"].iloc[-1]) if len(same) else None, row, "symmetric_ratchet", "10 %", n,
-                  "goals.targets", "loop.reason.target" if name is None else "loop.reason.target_team", values)  # fmt: skip
+                  "goals.targets", reason, values)  # fmt: skip
 
 
 def open_actions(actions: pd.DataFrame) -> list[Change]:

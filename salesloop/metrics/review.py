@@ -92,24 +92,35 @@ def grade(asked: pd.DataFrame, actual: Actual, *, forecasts: pd.DataFrame, moved
     DataFrame
         One row a promise: ``id, kind, made_in, due, scope, measure, promised, low, high, actual, error`` (promised
         minus actual), ``outcome, n, uom, realised_se``. A what-if's actual is what came above the forecast issued
-        before the change; its interval is that forecast's.
+        before the change; what-ifs of one run that fall due together share it by what each promised, since nothing
+        tells them apart. Its interval is that of the test: the promise, give or take the forecast's own noise.
     """
-    rows = [_graded(row, actual, forecasts, moved) for row in asked.itertuples(index=False)]
+    shares = _shares(asked)
+    rows = [_graded(row, actual, forecasts, moved, shares.get(row.id, 1.0)) for row in asked.itertuples(index=False)]
     return pd.DataFrame(rows, columns=list(GRADE_COLUMNS))
 
 
-def _graded(row, actual: Actual, forecasts: pd.DataFrame, moved: pd.DataFrame) -> dict:
+def _shares(asked: pd.DataFrame) -> dict[str, float]:
+    """Return each what-if's share of what all of its run promised for the same month."""
+    levers = asked[asked["kind"] == "whatif"]
+    size = levers["value"].abs()
+    whole = size.groupby([levers["made_in"], levers["due"]]).transform("sum")
+    return dict(zip(levers["id"], (size / whole).where(whole > 0, 1.0), strict=True))
+
+
+def _graded(row, actual: Actual, forecasts: pd.DataFrame, moved: pd.DataFrame, share: float) -> dict:
     se = float("nan")
     if row.kind == "action":
         value, n, outcome = _action(row, moved)
     elif row.kind == "whatif":
-        value, n, se, outcome = _whatif(row, actual, forecasts)
+        value, n, se, outcome = _whatif(row, actual, forecasts, share)
     else:
         value, n = actual(row.measure, row.scope, row.months)
         outcome = _outcome(row, value)
+    low, high = (row.value - Z80 * se, row.value + Z80 * se) if se == se else (row.low, row.high)
     return {
         "id": row.id, "kind": row.kind, "made_in": row.made_in, "due": row.due, "scope": row.scope,
-        "measure": row.measure, "promised": row.value, "low": row.low, "high": row.high, "actual": value,
+        "measure": row.measure, "promised": row.value, "low": low, "high": high, "actual": value,
         "error": row.value - value, "outcome": outcome, "n": n, "uom": row.uom, "realised_se": se,
     }  # fmt: skip
 
@@ -130,14 +141,14 @@ def _action(row, moved: pd.DataFrame) -> tuple[float, int, str]:
     return done, of, "met" if done >= row.value else "missed"
 
 
-def _whatif(row, actual: Actual, forecasts: pd.DataFrame) -> tuple[float, int, float, str]:
+def _whatif(row, actual: Actual, forecasts: pd.DataFrame, share: float) -> tuple[float, int, float, str]:
     base = forecasts[(forecasts["made_in"] == row.made_in) & (forecasts["scope"] == "company")]
     base = base[base["due"].isin([str(month) for month in row.months]) & (base["measure"] == row.measure)]
     value, n = actual(row.measure, "company", row.months)
     if len(base) < len(row.months) or math.isnan(value):
         return float("nan"), 0, float("nan"), "not_measurable"
-    realised = value - base["value"].sum()
-    se = math.sqrt((((base["high"] - base["low"]) / (2 * Z80)) ** 2).sum())
+    realised = share * (value - base["value"].sum())
+    se = share * math.sqrt((((base["high"] - base["low"]) / (2 * Z80)) ** 2).sum())
     outcome = "inside" if abs(realised - row.value) <= Z80 * se else "outside"
     return realised, n, se, outcome
 

@@ -29,6 +29,9 @@ def closed(deals: pd.DataFrame, fiscal_start: int = 1) -> pd.DataFrame:
     return done
 
 
+_PEOPLE = ("rep", "owner", "manager")
+
+
 def win_rates(done: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
     """Return the win rate of each level of each kind, tested against all others, corrected for all kinds and levels.
 
@@ -37,7 +40,7 @@ def win_rates(done: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
     done : DataFrame
         From `closed`.
     kinds : list of str
-        Columns to split by.
+        Columns to split by; people are left out, since a raw win rate says nothing of what they were handed.
 
     Returns
     -------
@@ -47,7 +50,7 @@ def win_rates(done: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
         correction. Levels with under 20 closed deals are not tested.
     """
     rows, whole = [], {}
-    for kind in kinds:
+    for kind in (name for name in kinds if name not in _PEOPLE):
         part = done.dropna(subset=[kind])
         table = part.groupby(part[kind].astype(str))["won"].agg(["size", "sum"])
         table = table[table["size"] >= LEAST]

@@ -52,7 +52,7 @@ def probabilities(drawn: Draws, deals: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``opportunity_id, owner_id, rep, stage, age_days, amount`` (expected when won), ``p_win`` (within the horizon),
+        ``opportunity_id, owner_id, rep, stage, age_days, amount`` (expected when won), ``crm_amount``, ``p_win`` (within the horizon),
         ``p_win_in_period`` (in the first month ahead), ``expected`` (amount times that), ``typed`` (the CRM's own
         probability, shown beside and not used), ``swing`` (what the deal adds to the month's standard deviation).
     """

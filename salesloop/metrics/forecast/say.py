@@ -15,10 +15,20 @@ FORMATS = {"period": "period", "made_in": "period", "level": "word", "lead_month
 SHOWN = ("level", "name", "period", "mean", "p10", "p50", "p90")
 ACCURACY = {"method": "word", "level": "word", "lead_months": "count", "n": "count", "wape": "percent", "mase": "ratio", "bias": "percent",
             "coverage_80": "percent"}  # fmt: skip
-DEALS = {"age_days": "days", "amount": "money", "p_win": "percent", "p_win_in_period": "percent", "expected": "money",
+DEALS = {"age_days": "days", "amount": "money", "crm_amount": "money", "p_win": "percent", "p_win_in_period": "percent", "expected": "money",
          "typed": "percent", "swing": "money"}  # fmt: skip
-DEALS_SHOWN = ("opportunity_id", "rep", "stage", "age_days", "amount", "p_win_in_period", "p_win", "typed", "expected")
-MOVERS_SHOWN = ("opportunity_id", "rep", "stage", "amount", "p_win_in_period", "expected", "why")
+DEALS_SHOWN = (
+    "opportunity_id",
+    "rep",
+    "stage",
+    "age_days",
+    "crm_amount",
+    "p_win_in_period",
+    "p_win",
+    "typed",
+    "expected",
+)
+MOVERS_SHOWN = ("opportunity_id", "rep", "stage", "crm_amount", "p_win_in_period", "expected", "why")
 BRIDGE = {"line": "word", "amount": "money"}
 CALLS = {
     "n": "count",
