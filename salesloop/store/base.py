@@ -16,6 +16,7 @@ from salesloop.schema import TABLES
 
 WAIT_SECONDS = 60.0
 MEMORY = "900MB"
+THREADS: int | None = None
 ORIGIN_SQL = {
     "row_key": "VARCHAR", "content": "UHUGEINT", "import_id": "INTEGER", "known_at": "TIMESTAMP", "state_at": "TIMESTAMP",
     "closed_known_at": "TIMESTAMP", "first_seen": "BOOLEAN", "deleted": "BOOLEAN", "source": "VARCHAR",
@@ -112,7 +113,7 @@ def opened(unit: str, *, write: bool = False, threads: int | None = None) -> Ite
     write : bool, default False
         Whether to make the file and its tables where they are absent.
     threads : int, optional
-        How many threads DuckDB uses; no result depends on it.
+        How many threads DuckDB uses (else `THREADS`, else as many as there are cores); no result depends on it.
 
     Raises
     ------
@@ -148,8 +149,8 @@ def _prepare(connection: duckdb.DuckDBPyConnection, spill, threads: int | None) 
     connection.execute(f"SET memory_limit = '{MEMORY}'; SET preserve_insertion_order = false")
     connection.execute("SET enable_progress_bar = false; SET autoinstall_known_extensions = false")
     connection.execute("SET temp_directory = ?", [str(spill)])
-    if threads:
-        connection.execute(f"SET threads = {int(threads)}")
+    if threads or THREADS:
+        connection.execute(f"SET threads = {int(threads or THREADS or 1)}")
     have = dict(connection.execute("SELECT table_name, column_count FROM duckdb_tables()").fetchall())
     wanted = {name: len(TABLES[name].columns) + len(ORIGIN_SQL) for name in TABLES}
     made = [name for name, n in wanted.items() if have.get(versions(name)) != n]
