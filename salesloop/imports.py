@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from salesloop import paths, units
-from salesloop.errors import ParameterError
+from salesloop.errors import ParameterError, SalesloopError
 from salesloop.params import UnitConfig, load_unit
 
 Say = Callable[[str], None]
@@ -38,7 +39,12 @@ def bring_in(unit: str, data: Path, *, as_of: dt.date | None = None, say: Say = 
     _there(data)
     new = not units.exists(unit)
     config = _unit(unit)
-    landing = sources.load([data], config, as_of=as_of)
+    try:
+        landing = sources.load([data], config, as_of=as_of)
+    except SalesloopError:
+        if new and not (paths.params(unit) / "mapping.yml").is_file():
+            shutil.rmtree(paths.params(unit))  # nothing came in and nothing is asked: there is no unit
+        raise
     if new and landing.currency and landing.currency != config.currency:
         config = _in_currency(unit, landing.currency)
         landing = sources.load([data], config, as_of=as_of)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pandas as pd
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from salesloop import paths
 from salesloop.errors import ParameterError, raise_all
@@ -20,6 +20,17 @@ TECHNICAL = (
     "method_weights", "call_correction", "interval_scale", "stall_limits", "lever_priors", "watched_stages",
     "watched_themes",
 )  # fmt: skip
+
+
+_Numbers = dict[str, float]
+_KINDS: dict[str, Any] = {
+    "method_weights": dict[str, _Numbers], "call_correction": dict[str, float | _Numbers], "interval_scale": float,
+    "stall_limits": _Numbers, "lever_priors": dict[str, _Numbers], "watched_stages": list[str], "watched_themes": list[str],
+}  # fmt: skip
+_ALLOWED = {
+    float: "a number", list[str]: "a list of names", _Numbers: "names with a number each",
+    dict[str, _Numbers]: "names with names and numbers each", dict[str, float | _Numbers]: "names with numbers",
+}  # fmt: skip
 
 
 class _Typed(BaseModel):
@@ -153,6 +164,17 @@ class PeriodParams(_Typed):
 
     period: str = ""
     values: dict[Literal[TECHNICAL], Learned] = {}  # type: ignore[valid-type]
+
+    @field_validator("values")
+    @classmethod
+    def _of_its_kind(cls, values: dict[str, Learned]) -> dict[str, Learned]:
+        """Refuse a value of another kind than its rule gives, such as a word where a number belongs."""
+        for name, found in values.items():
+            try:
+                TypeAdapter(_KINDS[name]).validate_python(found.value)
+            except ValidationError:
+                raise ValueError(f"{name}: {_ALLOWED[_KINDS[name]]}") from None
+        return values
 
     @field_validator("period")
     @classmethod

@@ -82,3 +82,12 @@ def test_an_old_python_and_a_full_disk_are_named(monkeypatch, capsys, tmp_path):
     assert bootstrap._why(said).startswith("disk")
     assert bootstrap._why("Failed to establish: Temporary failure in name resolution").startswith("network")
     assert "locked hash" in bootstrap._why("THESE PACKAGES DO NOT MATCH THE HASHES")
+
+
+def test_an_import_that_brings_nothing_leaves_no_unit(own_root, capsys):
+    (own_root / "empty").mkdir()
+    assert run("import", "--unit", "north", "--data", str(own_root / "empty")) == 3
+    assert not paths.params("north").exists()
+    (own_root / "empty" / "deals.csv").write_bytes(b"\x00\x01\x02PNG\xff\xfe\x00" * 50)
+    assert run("import", "--unit", "north", "--data", str(own_root / "empty")) == 3
+    assert "Traceback" not in capsys.readouterr().err

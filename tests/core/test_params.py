@@ -75,6 +75,18 @@ def test_a_period_file_of_another_month_or_with_an_unknown_value_is_refused(own_
         load_period("north", "2026-08")
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("interval_scale: {value: wide}", "a number"), ("watched_stages: {value: 3}", "a list of names"),
+     ("stall_limits: {value: {Proposal: long}}", "names with a number each")],
+)  # fmt: skip
+def test_a_technical_value_of_the_wrong_kind_is_refused(own_root, line, message):
+    unit("unit: north\n")
+    (paths.params("north") / "2026-08.yml").write_text(f"period: 2026-08\nvalues: {{{line}}}\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match=message):
+        load_period("north", "2026-08")
+
+
 def test_a_value_changed_by_hand_is_seen():
     approved = Learned(value={"a": 1.0}, seal=seal({"a": 1}))
     assert not approved.edited

@@ -172,3 +172,21 @@ def test_a_proposal_is_a_table_of_json_texts():
     made = rules.as_frame(proposed(company(), plan(100_000.0))[:1])
     assert json.loads(made["new"][0])["amount"] == 120_000.0
     assert json.loads(made["old"][0]) is None
+
+
+def test_a_quarter_with_a_row_of_its_own_is_moved_to_the_sum_of_its_months():
+    months = pd.period_range("2025-01", periods=24, freq="M")
+    rows = [
+        {"level": level, "name": name, "period": month, "value": 100_000.0 * share}
+        for month in months for level, name, share in (("company", None, 1.0), ("region", "N", 0.6), ("region", "S", 0.4))
+    ]  # fmt: skip
+    plan = pd.DataFrame([{"period": "2027Q2", "level": "company", "name": None, "amount": 1.0},
+                         {"period": "2027Q2", "level": "region", "name": "N", "amount": 1.0}])  # fmt: skip
+    locked = [pd.Period("2027-01"), pd.Period("2027-02"), pd.Period("2027-03")]
+    made = rules.next_targets(pd.DataFrame(rows), plan, period=pd.Period("2026-12"), growth=0.0, locked=locked)
+    amounts = {change.id: change.new["amount"] for change in made}
+    company = sum(amounts[f"target:2027-0{m}:company"] for m in (4, 5, 6))
+    assert amounts["target:2027Q2:company"] == company == 300_000
+    assert amounts["target:2027Q2:region:N"] == 180_000
+    assert "target:2027Q2:region:S" not in amounts
+    assert amounts["target:2027-04:region:N"] + amounts["target:2027-04:region:S"] == amounts["target:2027-04:company"]

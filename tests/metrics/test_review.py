@@ -108,3 +108,13 @@ def test_accuracy_by_lead():
     row = review.by_lead(told).iloc[0]
     assert (row["lead_months"], row["n"], row["wape"], row["bias"], row["inside"]) == (1, 1, 0.25, 0.25, 1.0)
     assert review.coverage(told) == (1.0, 1)
+
+
+def test_what_ifs_that_fall_due_together_share_the_surplus_by_what_each_promised():
+    second = ("intervention:v", *WHATIF[1:6], 60.0, *WHATIF[7:])
+    table = graded(FORECAST, WHATIF, second)
+    alone = graded(FORECAST, WHATIF).loc["intervention:w"]
+    shared = table.loc[["intervention:w", "intervention:v"]]
+    assert shared["actual"].sum() == pytest.approx(alone["actual"])
+    assert shared["actual"].iloc[1] == pytest.approx(3 * shared["actual"].iloc[0])
+    assert (shared["outcome"] == "inside").tolist() == shared["actual"].between(shared["low"], shared["high"]).tolist()
