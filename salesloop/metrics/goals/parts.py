@@ -37,40 +37,50 @@ def mismatches(judged: pd.DataFrame, membership: pd.DataFrame, *, since: pd.Peri
     told = judged[judged["amount"].notna() & (judged["verdict"] != "not_measurable") & (judged["ends"] >= str(since))]
     told = told[~told["uom"].isin(["share", "score"])]
     rows: list[dict | None] = []
-    for (_, _, _), group in told.groupby(["period", "measure", "tier"], sort=True):
-        own = group[group["level"] == "company"]
-        for level in ("region", "team", "rep"):
-            parts = group[group["level"] == level]
-            rows.append(_gap(own, parts, level, complete=set(membership[level].dropna()) <= set(parts["name"])))
-        for team in group[group["level"] == "team"].to_dict("records"):
-            reps = membership.loc[membership["team"] == team["name"], "rep"]
-            inside = group[(group["level"] == "rep") & group["name"].isin(reps)]
-            rows.append(_gap(pd.DataFrame([team]), inside, "rep", complete=set(reps.dropna()) <= set(inside["name"])))
+    known = {level: set(membership[level].dropna()) for level in ("region", "team", "rep")}
+    teams = {team: set(reps.dropna()) for team, reps in membership.groupby("team")["rep"]}
+    for group in _grouped(told, ["period", "measure", "tier"]):
+        at = {level: [row for row in group if row["level"] == level] for level in ("company", "region", "team", "rep")}
+        for level, names in known.items():
+            rows.append(_gap(at["company"], at[level], level, complete=names <= {part["name"] for part in at[level]}))
+        for team in at["team"]:
+            reps = teams.get(team["name"], set())
+            inside = [row for row in at["rep"] if row["name"] in reps]
+            rows.append(_gap([team], inside, "rep", complete=reps <= {row["name"] for row in inside}))
     rows += _over_time(told[~told["derived"].fillna(False).astype(bool)])
     made = pd.DataFrame([row for row in rows if row], columns=list(MISMATCH))
     return made[made["difference"].abs() > _TOLERANCE].reset_index(drop=True)
 
 
-def _gap(own: pd.DataFrame, parts: pd.DataFrame, level: str, *, complete: bool = True) -> dict | None:
+def _grouped(told: pd.DataFrame, keys: list[str]) -> list[list[dict]]:
+    """Return the rows of each group, the groups in the order of their keys."""
+    made: dict[tuple, list[dict]] = {}
+    for row in told.to_dict("records"):
+        made.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return [made[key] for key in sorted(made)]
+
+
+def _gap(own: list[dict], parts: list[dict], level: str, *, complete: bool = True) -> dict | None:
     """Return how far parts are from their whole; parts that are stated for some only can exceed it but not fall short."""
-    if parts.empty or own.empty or (not complete and parts["amount"].sum() <= own["amount"].iloc[0]):
+    total = float(np.sum([part["amount"] for part in parts])) if parts else 0.0
+    if not parts or not own or (not complete and total <= own[0]["amount"]):
         return None
-    whole = own.iloc[0]
+    whole = own[0]
     return {"id": whole["id"], "period": whole["period"], "measure": whole["measure"], "tier": whole["tier"],
-            "whole": whole["amount"], "parts_level": level, "n": len(parts), "parts": parts["amount"].sum(),
-            "difference": round(parts["amount"].sum() - whole["amount"], 2)}  # fmt: skip
+            "whole": whole["amount"], "parts_level": level, "n": len(parts), "parts": total,
+            "difference": round(total - whole["amount"], 2)}  # fmt: skip
 
 
 def _over_time(told: pd.DataFrame) -> list[dict | None]:
     """Compare quarters and years that are stated themselves with the months that are stated too."""
     rows: list[dict | None] = []
-    keys = ["level", "name", "measure", "tier"]
-    for _, group in told.fillna({"name": ""}).groupby(keys, sort=True):
-        single = group[group["begins"] == group["ends"]]
-        for whole in group[group["begins"] != group["ends"]].to_dict("records"):
-            months = pd.period_range(whole["begins"], whole["ends"], freq="M").astype(str)
-            parts = single[single["period"].isin(months)]
-            rows.append(_gap(pd.DataFrame([whole]), parts, "month") if len(parts) == len(months) else None)
+    for group in _grouped(told.fillna({"name": ""}), ["level", "name", "measure", "tier"]):
+        single = [row for row in group if row["begins"] == row["ends"]]
+        for whole in group:
+            if whole["begins"] != whole["ends"]:
+                months = set(pd.period_range(whole["begins"], whole["ends"], freq="M").astype(str))
+                parts = [row for row in single if row["period"] in months]
+                rows.append(_gap([whole], parts, "month") if len(parts) == len(months) else None)
     return rows
 
 
