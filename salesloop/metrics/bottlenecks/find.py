@@ -313,7 +313,7 @@ def _described(seen: _Seen, inside: np.ndarray) -> tuple:
     middle = upper = np.nan
     if (way > 0).sum() >= LEAST_ENDED:
         curve = incidence.kaplan_meier(time, way > 0, entry)
-        middle, upper = incidence.quantile(curve, 0.5)[0], incidence.quantile(curve, 0.75)[0]
+        middle, upper = incidence.reached(curve, 0.5, 0.75)
     return len(time), share, low, high, middle, upper
 
 

@@ -85,6 +85,19 @@ def quantile(curve: pd.DataFrame, share: float, *, confidence: float = 0.95) -> 
     return told[0], told[1], told[2]
 
 
+def reached(curve: pd.DataFrame, *shares: float) -> list[float]:
+    """Return the day by which each share has left, as `quantile` but without an interval.
+
+    Examples
+    --------
+    >>> reached(kaplan_meier(np.array([1, 2, 3, 4]), np.ones(4, dtype=bool)), 0.5, 0.75)
+    [2.0, 3.0]
+    """
+    days, left = curve["days"].to_numpy(float), 1.0 - curve["survival"].to_numpy()
+    found = [np.flatnonzero(left >= share - 1e-12) for share in shares]
+    return [float(days[places[0]]) if len(places) else float("nan") for places in found]
+
+
 def restricted_mean(curve: pd.DataFrame, until: float) -> float:
     """Return the mean days in the stage up to a limit: the area under the share still there."""
     days, s = curve["days"].to_numpy(float), curve["survival"].to_numpy(float)
