@@ -168,3 +168,14 @@ def test_hardly_any_data_gives_an_answer_and_says_what_it_rests_on(n):
     assert forecast.say.headline(table)[0] in ("forecast.headline", "forecast.nothing")
     assert drawn.kind == "none"
     assert dt.date.fromisoformat(str(as_of)) == as_of
+
+
+def test_with_dates_alone_the_range_is_as_wide_as_the_series_has_missed(told):
+    _, _, _, drawn, _, errors, _, _ = told
+    low, middle, high = np.quantile(drawn.total()[0], (0.1, 0.5, 0.9))
+    half = (high - low) / (2 * middle)
+    missed = pd.DataFrame({"method": "series", "forecast": 100.0, "actual": 100.0 * (1 + 3 * half)}, index=range(8))
+    assert forecast.backtest_scale(missed, drawn, "dates") == pytest.approx(3.0)
+    assert forecast.backtest_scale(missed.head(3), drawn, "dates") == 2.0
+    assert forecast.backtest_scale(missed.assign(actual=100.0), drawn, "dates") == 1.0
+    assert forecast.backtest_scale(errors, drawn, "events") == forecast.backtest_scale(errors)

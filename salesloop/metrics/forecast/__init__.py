@@ -20,6 +20,7 @@ __all__ = [
 ]  # fmt: skip
 HORIZON, DRAWS, SEED = 12, 5000, 20
 _METHODS = ["pipeline", "series"]
+_LEAST_ERRORS, _BLIND = 4, 2.0
 
 
 def draw(
@@ -110,12 +111,29 @@ def learn(
     }
 
 
-def backtest_scale(errors: pd.DataFrame) -> float:
-    """Return the factor on the interval's width that the back-test asks for; 1 under 12 errors, within 0.7 to 1.8."""
+def backtest_scale(errors: pd.DataFrame, drawn: pipeline.Draws | None = None, state_known: str = "events") -> float:
+    """Return the factor on the interval's width that the back-test asks for.
+
+    1 under 12 errors, within 0.7 to 1.8. Where the past is known by dates alone, the pipeline has no back-test: its
+    interval is then at least as wide as the monthly series has missed by, and twice as wide where even that cannot be
+    told (under 4 errors).
+    """
+    if state_known == "dates" and drawn is not None:
+        return _dates_scale(errors[errors["method"] == "series"], drawn)
     scaled = rules.scaled_errors(errors[errors["method"] == "combined"])
     if len(scaled) < rules.SCALE_LEAST:
         return 1.0
     return float(np.clip(np.quantile(scaled, min(0.8 * (1 + 1 / len(scaled)), 1.0)), 0.7, 1.8))
+
+
+def _dates_scale(missed: pd.DataFrame, drawn: pipeline.Draws) -> float:
+    low, middle, high = np.quantile(drawn.total()[0], (0.1, 0.5, 0.9))
+    usable = missed[missed["forecast"] > 0]
+    if len(usable) < _LEAST_ERRORS or not middle > 0 or not high > low:
+        return _BLIND
+    size = ((usable["actual"] - usable["forecast"]).abs() / usable["forecast"]).to_numpy()
+    wanted = np.quantile(size, min(0.8 * (1 + 1 / len(size)), 1.0))
+    return float(np.clip(wanted / ((high - low) / (2 * middle)), 1.0, 6.0))
 
 
 def past_probabilities(

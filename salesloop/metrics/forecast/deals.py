@@ -63,6 +63,8 @@ def probabilities(drawn: Draws, deals: pd.DataFrame) -> pd.DataFrame:
     made["expected"] = p * made["amount"].astype(float)
     made["swing"] = made["amount"].astype(float) * np.sqrt((p * (1 - p)).clip(lower=0))
     made["rep"] = made["opportunity_id"].map(info["rep"].to_dict() if "rep" in info else {})
+    amounts = info["amount"].to_dict() if "amount" in info else {}
+    made["crm_amount"] = made["opportunity_id"].map(amounts).astype(float)
     made["typed"] = (
         made["opportunity_id"].map(info["probability"].to_dict() if "probability" in info else {}).astype(float)
     )

@@ -78,6 +78,11 @@ def basis(kind: str, n: int, months: int) -> list[Sentence]:
     return [(f"forecast.model_{kind}", {"n": n}), (f"forecast.history_{season}", {"n": months})]
 
 
+def widened(scale: float, state_known: str) -> list[Sentence]:
+    """Say by how much the ranges are widened where only dates of the past are known."""
+    return [("forecast.widened", {"scale": scale})] if state_known == "dates" else []
+
+
 def level_break(history: pd.Series, country: str) -> list[Sentence]:
     """Name a month from which bookings stand at another level; what lies before it is brought to the level after."""
     found = series.level_break(history, country=country) if len(history) else None
