@@ -7,6 +7,7 @@ day on. So a month's export is the same bytes whenever it is made.
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ from salesloop.demo import plan_files, truth
 from salesloop.demo.company import Company
 from salesloop.demo.exports import export
 from salesloop.demo.options import DEFAULT
+from salesloop.errors import DataError
 from salesloop.params import load_unit, read_yaml
 
 LOOP_START = "2026-07"
@@ -64,14 +66,35 @@ def prepare(unit: str, period: pd.Period | str, *, as_of: dt.date | None = None)
     -------
     folder, day
         ``data/<unit>/exports/<day>`` and the day of the export.
+
+    Raises
+    ------
+    DataError
+        An earlier export tells another past: it was made by another version of the demo, or a decision was dated back.
     """
     day = as_of or known_until(unit, period)
     company = company_at(unit, day)
     folder = paths.data(unit) / "exports" / str(day)
     export(company, folder, shape="zoho", as_of=day)
+    _same_past(unit, folder)
     plan_files.write(company, paths.plan(unit), day)
     truth.write(company, paths.data(unit) / "truth" / str(day), day)
     return folder, day
+
+
+def _same_past(unit: str, folder: Path) -> None:
+    """Refuse an export whose stage history lacks a line of the one before: two pasts in one store would be mixed."""
+    earlier = [other for other in sorted(folder.parent.iterdir()) if other.is_dir() and other.name < folder.name]
+    if earlier and not _history(earlier[-1]) <= _history(folder):
+        shutil.rmtree(folder)
+        raise DataError(
+            f"exports of unit {unit!r}", found=f"another past in the export of {earlier[-1].name}",
+            allowed="a later export that continues the earlier ones", next_step="make clean, then make report",
+        )  # fmt: skip
+
+
+def _history(folder: Path) -> set[bytes]:
+    return {line for file in folder.glob("Deal_Stage_History_*.csv") for line in file.read_bytes().splitlines()}
 
 
 def company_at(unit: str, day: dt.date) -> Company:

@@ -9,6 +9,7 @@ import pytest
 
 from salesloop import paths
 from salesloop.demo import Company, driver, plan_files, truth
+from salesloop.errors import DataError
 from salesloop.params import load_unit, write_yaml
 from salesloop.schema import PLAN_TABLES, TABLES
 
@@ -104,6 +105,20 @@ def test_a_later_month_adds_rows_and_leaves_what_people_wrote(july):
     later = plan_files.read(paths.plan("demo") / "forecast_calls.csv")
     pd.testing.assert_frame_equal(later.iloc[: len(calls)], calls)
     assert set(later["said_at"].iloc[len(calls) :]) == {"2026-08-12", "2026-08-26"}
+
+
+def test_an_export_that_tells_another_past_than_the_one_before_is_refused(july, root):
+    earlier = root / "data" / "demo" / "exports" / "2026-07-31"
+    earlier.mkdir()
+    (file,) = (root / "data" / "demo" / "exports" / "2026-08-07").glob("Deal_Stage_History_*.csv")
+    head, first, *_ = file.read_text(encoding="utf-8").splitlines()
+    (earlier / "Deal_Stage_History_2026_07_31.csv").write_text(f"{head}\n{first}x\n", encoding="utf-8")
+    with pytest.raises(DataError, match="another past") as told:
+        driver.prepare("demo", "2026-07")
+    assert told.value.exit_code == 3
+    (earlier / "Deal_Stage_History_2026_07_31.csv").write_text(f"{head}\n{first}\n", encoding="utf-8")
+    driver.prepare("demo", "2026-07")
+    shutil.rmtree(earlier)
 
 
 def test_decisions_of_later_months_leave_a_month_as_it_was(july):
