@@ -14,6 +14,7 @@ ADDITIVE = ("bookings", "new_customers", "pipeline_created", "collected", "activ
 RATES = ("win_rate", "csat", "nps")
 CREDIT = ("rep", "team", "region")
 COLUMNS = ("on", "value", "weight", *CREDIT)
+_READ = ("opportunity_id", "account_id", "status", "amount", "created_at", "closed_on", *CREDIT)
 
 
 def facts(
@@ -44,7 +45,10 @@ def facts(
     >>> facts("win_rate", deals=deals)[["value", "weight"]].sum().tolist()
     [1.0, 2.0]
     """
-    made = _OF_DEALS[measure](deals) if measure in _OF_DEALS else _of_tables(measure, activities, payments, feedback)
+    if measure in _OF_DEALS:
+        made = _OF_DEALS[measure](deals[[name for name in _READ if name in deals]])
+    else:
+        made = _of_tables(measure, activities, payments, feedback)
     for column in COLUMNS:
         if column not in made:
             made[column] = float("nan") if column in ("value", "weight") else None
