@@ -27,21 +27,15 @@ class EndLabel(Annotation):
 
 
 class _Remembered(TextToPath):
-    """Text as paths; the size and glyphs of words are found once, as the same words stand in many drawings."""
+    """Text as paths; the size and glyphs of words are found once, as the same words stand in many drawings.
+
+    Fonts are never kept: an open one shares its place in the file with every forked process.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._fonts: dict[tuple, Any] = {}
         self._sizes: dict[tuple, tuple[float, float, float]] = {}
         self._glyphs: dict[tuple, tuple[list, dict]] = {}
-
-    def _get_font(self, prop):
-        key = (*prop.get_family(), prop.get_weight(), prop.get_style())
-        if key not in self._fonts:
-            self._fonts[key] = super()._get_font(prop)  # type: ignore[misc]
-        font = self._fonts[key]
-        font.set_size(self.FONT_SCALE, self.DPI)
-        return font
 
     def get_text_width_height_descent(self, s, prop, ismath):
         """Return width, height and descent of words in points."""
@@ -49,7 +43,7 @@ class _Remembered(TextToPath):
             return super().get_text_width_height_descent(s, prop, ismath)
         key = (s, *prop.get_family(), prop.get_weight(), prop.get_style())
         if key not in self._sizes:
-            font = self._get_font(prop)
+            font = self._get_font(prop)  # type: ignore[attr-defined]
             font.set_text(s, 0.0, flags=LoadFlags.NO_HINTING)
             width, height = font.get_width_height()
             _bounded(self._sizes)[key] = width / 64, height / 64, font.get_descent() / 64
@@ -58,7 +52,7 @@ class _Remembered(TextToPath):
 
     def get_glyphs_with_font(self, font, s, glyph_map=None, return_new_glyphs_only=False, **more):
         """Return where each glyph of some words stands, and the outlines of those that are new."""
-        key = (s, font, *more.items())
+        key = (s, font.fname, font.postscript_name, *more.items())
         if key not in self._glyphs:
             places, outlines, _ = super().get_glyphs_with_font(font, s, **more)
             _bounded(self._glyphs)[key] = places, outlines
