@@ -170,7 +170,7 @@ def _fit(measure: str, trials: list[Trial], past: Past) -> dict[str, Effect]:
     if not trials:
         return {}
     of_stage = measure in OF_STAGES
-    trials = [trial for trial in trials if of_stage or trial.kind != "stage"]
+    trials = [trial for trial in trials if of_stage or (trial.kind != "stage" and trial.stage is None)]
     if not trials:
         return {}
     kinds = list(dict.fromkeys(trial.kind for trial in trials))
