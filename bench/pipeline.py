@@ -124,7 +124,12 @@ def case(company, month: pd.Period, history: int, config) -> Case:
     from salesloop.metrics import forecast
 
     day = periods.end(month)
-    book = Book.from_tables(company.tables(day, only=TABLES), period=month, as_of=day, config=config)
+    book = Book.from_tables(
+        company.tables(day, known_until=periods.known_until(month, country=config.country), only=TABLES),
+        period=month,
+        as_of=day,
+        config=config,
+    )
     deals, events, stages = book.deals(), book.table("stage_events"), book.table("stages")
     deals = forecast.deals.without(deals, forecast.deals.leak_guard(deals)["column"].tolist())
     facts = {"state_known": book.state_known, "country": config.country}
