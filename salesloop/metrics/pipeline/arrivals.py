@@ -16,6 +16,7 @@ _SEASON_MONTHS, _SEASON_PRIOR = 24, 3.0
 _PROFILE_MONTHS = 12
 _LONGEST_LAG = 26
 _LEAST = 3
+_KIND_PRIOR, _MOST_DUE, _AGED = 6.0, 0.9, 18
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,23 @@ class Arrivals:
     log_sd : ndarray
         Standard deviation of the log of the level, by month ahead: it grows with the lead.
     profiles : DataFrame
-        The deals of the last twelve months, whose features, owners and amounts new ones are drawn from.
+        The deals whose features, owners and amounts new ones are drawn from: those of the last twelve months, or the
+        renewals that won deals will ask for.
+    due : ndarray, optional
+        Profiles x months: how many of each are expected; without it all profiles are alike.
     """
 
     rate: np.ndarray
     log_sd: np.ndarray
     profiles: pd.DataFrame
+    due: np.ndarray | None = None
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """Return how many deals of each profile are expected by month, profiles x months."""
+        if self.due is not None:
+            return self.due
+        return np.tile(self.rate / max(len(self.profiles), 1), (len(self.profiles), 1))
 
 
 def monthly_counts(deals: pd.DataFrame, *, as_of: dt.date) -> pd.Series:
@@ -113,29 +125,89 @@ def _recent(deals: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
 
 
 def renewals(deals: pd.DataFrame, *, as_of: dt.date, months: pd.PeriodIndex) -> Arrivals:
-    """Return the renewals to be created: each won deal asks for one after the lags that past ones took.
+    """Return the renewals to be created: each won deal that has not asked for one may, as past ones did at its age.
+
+    A renewal to come is like its won deal (owner, segment, product) at that deal's amount times what past renewals
+    were worth against theirs. Where the oldest win is under 18 months old, who
+    asked for what cannot be told yet: then only their number follows the wins, and they are like those of the last year.
 
     Parameters
     ----------
     deals : DataFrame
-        All deals, with ``account_id, type, status, created_at, closed_on``.
+        All deals, with ``account_id, type, status, created_at, closed_on, product, amount``.
     months : PeriodIndex
-        The months ahead; their wins are taken as they were a year before.
+        The months ahead; what is won in them asks for nothing within the horizon.
     """
     again = deals[(deals["type"] == "renewal") & deals["created_at"].notna() & deals["account_id"].notna()]
-    none = Arrivals(np.zeros(len(months)), np.zeros(len(months)), deals[:0])
     last = first_month(as_of) - 1
-    recent = _recent(again, as_of)
     wins = deals[(deals["status"] == "won") & deals["closed_on"].notna()]
-    if len(recent) < _LEAST or wins.empty:
-        return none
-    lags = _lag_rates(again, wins, last)
-    won = wins["closed_on"].dt.to_period("M").value_counts()
-    rate = np.array(
-        [sum(lags[lag] * won.get(month - lag, 0) for lag in range(1, _LONGEST_LAG + 1)) for month in months]
+    if len(_recent(again, as_of)) < _LEAST or wins.empty:
+        return Arrivals(np.zeros(len(months)), np.zeros(len(months)), deals[:0])
+    age = (last - wins["closed_on"].dt.to_period("M")).map(lambda gap: gap.n).to_numpy()
+    if age.max() < _AGED:
+        noise = np.full(len(months), 1.0 / np.sqrt(len(again)))
+        return Arrivals(_by_lag(again, wins, last, months), noise, _recent(again, as_of))
+    pairs = _paired(again, wins)
+    lag = pd.Series(pairs["lag"].to_numpy(dtype=float), index=pairs["win"]).reindex(range(len(wins))).to_numpy()
+    waits = _waiting(age, lag, wins["product"].astype(str), len(months))
+    open_still = np.isnan(lag) & (waits.sum(axis=1) > 1e-3)
+    ratio = pairs["ratio"].clip(0.2, 5.0).dropna()
+    coming = wins[open_still].assign(
+        type="renewal", amount=wins["amount"] * (ratio.mean() if len(ratio) >= _LEAST else 1.0)
     )
     noise = np.full(len(months), 1.0 / np.sqrt(len(again)))
-    return Arrivals(rate, noise, recent)
+    return Arrivals(waits[open_still].sum(axis=0), noise, coming, waits[open_still])
+
+
+def _by_lag(again: pd.DataFrame, wins: pd.DataFrame, last: pd.Period, months: pd.PeriodIndex) -> np.ndarray:
+    """Return renewals expected by month as past ones followed wins, whoever has asked already."""
+    lags, won = _lag_rates(again, wins, last), wins["closed_on"].dt.to_period("M").value_counts()
+    return np.array(
+        [sum(lags[lag] * won.get(month - lag, 0) for lag in range(1, _LONGEST_LAG + 1)) for month in months]
+    )
+
+
+def _paired(again: pd.DataFrame, wins: pd.DataFrame) -> pd.DataFrame:
+    """Return each renewal with the win of its account that it most likely follows: the latest one of its product.
+
+    Returns
+    -------
+    DataFrame
+        ``opportunity_id, win`` (row), ``lag`` (months, at least 1), ``ratio`` of its amount to the win's.
+    """
+    kept = ["opportunity_id", "account_id", "product", "amount"]
+    pairs = again[[*kept, "created_at"]].merge(
+        wins[[*kept, "closed_on"]].assign(win=np.arange(len(wins))), on="account_id", suffixes=("", "_won")
+    )
+    pairs = pairs[(pairs["closed_on"] < pairs["created_at"]) & (pairs["opportunity_id"] != pairs["opportunity_id_won"])]
+    same = pairs["product"].astype(str) == pairs["product_won"].astype(str)
+    pairs = pairs.assign(same=same).sort_values(["opportunity_id", "same", "closed_on"])
+    pairs = pairs.drop_duplicates("opportunity_id", keep="last")
+    made, won = pairs["created_at"], pairs["closed_on"]
+    lag = (made.dt.year - won.dt.year) * 12 + made.dt.month - won.dt.month
+    ratio = pairs["amount"].astype(float) / pairs["amount_won"].astype(float).where(pairs["amount_won"] > 0)
+    pairs = pairs.assign(lag=lag.clip(lower=1), ratio=ratio).sort_values(["win", "lag"])
+    return pairs.drop_duplicates("win")[["opportunity_id", "win", "lag", "ratio"]]
+
+
+def _waiting(age: np.ndarray, lag: np.ndarray, kind: pd.Series, horizon: int) -> np.ndarray:
+    """Return each win's chance to ask for its renewal in each month ahead, given that it has not yet.
+
+    The chance at an age is what wins of that age that had not asked did; a kind of product asks more or less often,
+    shrunk towards alike.
+    """
+    seen = np.where(np.isnan(lag), age, lag)
+    hazard = np.zeros(_LONGEST_LAG + horizon + 1)
+    for one in range(1, _LONGEST_LAG + 1):
+        hazard[one] = (lag == one).sum() / max(int((seen >= one).sum()), 1)
+    asked = np.cumsum(hazard)[np.clip(seen, 0, _LONGEST_LAG).astype(int)]
+    table = pd.DataFrame({"kind": kind, "came": ~np.isnan(lag), "expected": asked}).groupby("kind").sum()
+    factor = kind.map((table["came"] + _KIND_PRIOR) / (table["expected"] + _KIND_PRIOR)).to_numpy(float)
+    left, made = np.ones(len(age)), np.zeros((len(age), horizon))
+    for ahead in range(horizon):
+        chance = np.minimum(hazard[np.clip(age + ahead + 1, 0, len(hazard) - 1)] * factor, _MOST_DUE)
+        made[:, ahead], left = left * chance, left * (1 - chance)
+    return made
 
 
 def _lag_rates(again: pd.DataFrame, wins: pd.DataFrame, last: pd.Period) -> dict[int, float]:

@@ -276,13 +276,12 @@ def _wins(ready: Prepared, term, n: int, rng, change: Changes, *, owned: bool):
     won, volume = _created_chances(model, term.profiles, ready.as_of, months, change)
     inside = np.exp(term.log_sd[:, None] * luck[0][None] - term.log_sd[:, None] ** 2 / 2)
     inside *= _common_luck(model, n, rng)[None]
-    weights = volume / len(term.profiles)
-    chance = np.tensordot(weights, won, 1)
-    wins = _counts(np.clip(chance.T @ (term.rate[:, None] * inside), 0, 1e7), rng.random((months, n)))
-    pick = _Profiles(term.profiles, won, weights, ready.owners, ready.keep, change)
+    expected = (term.numbers * volume[:, None])[:, :, None] * won
+    wins = _counts(np.clip(expected.sum(axis=0).T @ inside, 0, 1e7), rng.random((months, n)))
+    pick = _Profiles(term.profiles, expected.sum(axis=1), ready.owners, ready.keep, change)
     for month, own in enumerate(rng.spawn(months)):
         place, draw = _placed(wins[month])
-        owner, value = pick(month, term.rate, place, draw, n, own, model.drift, owned=owned)
+        owner, value = pick(month, place, draw, n, own, model.drift, owned=owned)
         yield month, draw, owner, value
 
 
@@ -346,17 +345,17 @@ def _alike(profiles, begin, own, change) -> tuple[np.ndarray, np.ndarray]:
 class _Profiles:
     """Pick past deals for wins of a month by their chance to be won then."""
 
-    def __init__(self, profiles, won, weights, owners, keep, change):
-        self.won, self.weights = won, weights
+    def __init__(self, profiles, expected, owners, keep, change):
+        self.expected = expected
         self.size = expected_amount(profiles, profiles) * factor(change, "size", profiles)
         self.owner = pd.Categorical(profiles["owner_id"].fillna(NOBODY).astype(str), owners).codes.astype(np.int64)
         self.heirs, self.keep = np.flatnonzero(keep), keep
 
-    def __call__(self, month, rate, place, draw, n, rng, drift, *, owned):
+    def __call__(self, month, place, draw, n, rng, drift, *, owned):
         """Return owner and amount of each win; the k-th win of a draw has its own random numbers, come what may."""
         most = int(place.max()) + 1 if len(place) else 0
         which, heir, moved = rng.spawn(3)
-        row = self._place(month, rate)[_whole(which, most, n, place, draw, _FINE)]
+        row = self._place(month)[_whole(which, most, n, place, draw, _FINE)]
         value = self.size[row]
         if len(drift) > 1:
             value = value * drift[_whole(moved, most, n, place, draw, len(drift))]
@@ -365,9 +364,9 @@ class _Profiles:
         other = self.heirs[_whole(heir, most, n, place, draw, len(self.heirs))]
         return np.where(self.keep[self.owner[row]], self.owner[row], other), np.round(value)
 
-    def _place(self, month, rate) -> np.ndarray:
+    def _place(self, month) -> np.ndarray:
         """Return which deal each of `_FINE` equal shares of the chance falls to."""
-        share = np.cumsum(self.weights * (self.won[:, :, month] @ rate))
+        share = np.cumsum(self.expected[:, month])
         middle = (np.arange(_FINE) + 0.5) / _FINE
         return np.searchsorted(share, middle * share[-1], side="right").clip(max=len(share) - 1)
 
