@@ -74,7 +74,10 @@ def _targets(stage: Stage, config: UnitConfig) -> list[rules.Change]:
     if facts.empty:
         return []
     months = pd.period_range(facts["on"].min().to_period("M"), book.period, freq="M")
-    tables = [measures.by_month(facts, "bookings", level, months).assign(level=level) for level in ("company", "region", "team")]
+    tables = [
+        measures.by_month(facts, "bookings", level, months).assign(level=level)
+        for level in ("company", "region", "team")
+    ]
     plan = book.table("targets")
     plan = plan[(plan["measure"] == "bookings") & (plan["tier"].fillna("base") == "base") & (plan["basis"] != "growth")]
     locked = rules.locked_months(book.period, config.locked_horizon, config.fiscal_year_start)
@@ -284,13 +287,14 @@ def _forecast_lines(unit: str, folder: Path, period: str) -> list[dict]:
 
 
 def _target_lines(unit: str, period: str) -> list[dict]:
-    """Promise the targets that people wrote for months after this period, as they stand in the plan."""
+    """Promise the targets that people wrote for months after this period, as they now stand in the plan."""
     from salesloop.book import open_book
 
     book = open_book(unit, period)
     plan = book.table("targets")
     plan = plan[plan["tier"].fillna("base") == "base"].sort_values("valid_from", na_position="first")
     plan = plan[(plan["basis"] != "growth") & plan["amount"].notna()]
+    plan = plan.drop_duplicates(["period", "level", "name", "measure"], keep="last")
     return [
         _target_line(unit, period, row) for row in plan.to_dict("records")
         if str(row["period"]) > period and len(str(row["period"])) == 7

@@ -130,7 +130,14 @@ class Stage:
         self._new("tables", name)[name] = {**self._write(name, frame.reset_index(drop=True), csv=False), "shown": False}
 
     def figure(
-        self, name: str, frame: pd.DataFrame, *, title: str, alt: str, formats: Mapping[str, str] | None = None, **values: object
+        self,
+        name: str,
+        frame: pd.DataFrame,
+        *,
+        title: str,
+        alt: str,
+        formats: Mapping[str, str] | None = None,
+        **values: object,
     ) -> None:
         """Keep a figure: the plot ``salesloop.plots.<stage>.<name>``, its table, its title and its alternative text.
 

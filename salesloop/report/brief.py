@@ -173,7 +173,7 @@ def _pages(folder: Path, found: Mapping[str, Items], text: Text) -> list[dict[st
 
 def _scope(row: Mapping[str, Any], items: Items) -> str:
     level, _, name = str(row.get("scope") or "company").partition(":")
-    return items.mask(plain(name)) if name else items.text.word(level)
+    return items.mask(plain(name) if name else items.text.word(level))
 
 
 def _promises(own: Items | None) -> list[dict[str, Any]]:

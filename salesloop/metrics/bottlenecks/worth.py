@@ -44,9 +44,10 @@ class Outlook:
     ):  # fmt: skip
         self.model, self.deals, self.as_of, self.country = model, deals, as_of, country
         self.months = pd.period_range(first_month(as_of), periods=horizon, freq="M")
-        told = codes(deals, model.levels).assign(_type=pd.factorize(deals["type"].astype(str))[0])
+        both = pd.concat([deals, deals.assign(type="renewal")], ignore_index=True)
+        told = codes(both, model.levels).assign(_type=pd.factorize(both["type"].astype(str))[0])
         _, first, kind = np.unique(told.to_numpy(), axis=0, return_index=True, return_inverse=True)
-        self.kind, self.few = kind.ravel(), deals.iloc[first]
+        self.kind, self.again, self.few = kind.ravel()[: len(deals)], kind.ravel()[len(deals) :], both.iloc[first]
         self.own = effects(model, self.few)
         live = open_deals(deals, events, model, as_of=as_of, stages=stages)
         row = pd.Index(deals["opportunity_id"]).get_indexer(live["opportunity_id"])
@@ -66,15 +67,16 @@ class Outlook:
             deals[deals["type"] != "renewal"], as_of=self.as_of, months=self.months, country=self.country
         )
         again = coming.renewals(deals, as_of=self.as_of, months=self.months)
-        ahead = sum(self._coming(term) for term in (fresh, again))
-        return Part(live.assign(size=expected_amount(deals, live)), np.asarray(ahead))
+        ahead = self._coming(fresh, self.kind) + self._coming(again, self.again)
+        return Part(live.assign(size=expected_amount(deals, live)), ahead)
 
-    def _coming(self, term: coming.Arrivals) -> np.ndarray:
-        if term.profiles.empty:
-            return np.zeros((len(self.months), len(self.few)))
-        size = expected_amount(term.profiles, term.profiles) / len(term.profiles)
-        one = np.bincount(self.kind[term.profiles.index], weights=size, minlength=len(self.few))
-        return term.rate[:, None] * one[None]
+    def _coming(self, term: coming.Arrivals, kind: np.ndarray) -> np.ndarray:
+        """Return the amount that each month is expected to create, months x kinds."""
+        made = np.zeros((len(self.few), len(self.months)))
+        if len(term.profiles):
+            size = expected_amount(term.profiles, term.profiles)
+            np.add.at(made, kind[term.profiles.index], term.numbers * size[:, None])
+        return made.T
 
     def worth(self, part: Part, *, model: Model, change: Changes, age: np.ndarray | None = None) -> float:
         """Return the bookings that a part of the deals is expected to bring.
