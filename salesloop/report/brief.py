@@ -173,6 +173,8 @@ def _pages(folder: Path, found: Mapping[str, Items], text: Text) -> list[dict[st
 
 def _scope(row: Mapping[str, Any], items: Items) -> str:
     level, _, name = str(row.get("scope") or "company").partition(":")
+    if row.get("kind") == "whatif" and name:
+        return items.mask(f"{items.text.word(level)} · {plain(items.text.word(name, 'whatif'))}")
     return items.mask(plain(name) if name else items.text.word(level))
 
 
