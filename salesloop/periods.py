@@ -169,4 +169,7 @@ def spring_festival(year: int) -> dt.date:
     >>> spring_festival(2026), spring_festival(2025)
     (datetime.date(2026, 2, 17), datetime.date(2025, 1, 29))
     """
-    return min(_calendar("CN", year).get_named("Spring Festival", lookup="icontains"))
+    import holidays
+
+    calendar = holidays.country_holidays("CN", years=[year], language="en_US")
+    return min(calendar.get_named("Spring Festival", lookup="icontains"))
