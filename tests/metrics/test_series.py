@@ -119,12 +119,12 @@ def test_level_breaks_are_found_where_they_are_and_not_on_steady_series():
 
 def test_eighty_percent_means_eighty_percent():
     rng = np.random.default_rng(6)
-    inside, n = 0, 60
+    inside, n = 0, 200
     for _ in range(n):
         values = 100 * np.exp(0.25 * rng.standard_normal(37))
         told = series.forecast(panel({"a": values[:36]}), horizon=1, as_of=AS_OF).table.iloc[0]
         inside += told["p10"] <= values[36] <= told["p90"]
-    assert 0.65 <= inside / n <= 0.93
+    assert 0.72 <= inside / n <= 0.88
 
 
 def test_the_stack_enters_only_where_many_series_teach_it_and_it_wins():
