@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from salesloop import ledger, params, paths, periods, rules
+from salesloop.book import Book
 from salesloop.errors import ParameterError
 from salesloop.params import Learned, PeriodParams, UnitConfig, load_period, load_unit, read_yaml, write_yaml
 from salesloop.results import Results, Stage
@@ -78,13 +79,35 @@ def _targets(stage: Stage, config: UnitConfig) -> list[rules.Change]:
         measures.by_month(facts, "bookings", level, months).assign(level=level)
         for level in ("company", "region", "team")
     ]
-    plan = book.table("targets")
-    plan = plan[(plan["measure"] == "bookings") & (plan["tier"].fillna("base") == "base") & (plan["basis"] != "growth")]
     locked = rules.locked_months(book.period, config.locked_horizon, config.fiscal_year_start)
     return rules.next_targets(
-        pd.concat(tables, ignore_index=True), plan.sort_values("valid_from"), period=book.period, growth=config.growth,
-        locked=locked, fiscal_start=config.fiscal_year_start,
+        pd.concat(tables, ignore_index=True), _base_plan(book), period=book.period, growth=config.growth, locked=locked,
+        fiscal_start=config.fiscal_year_start, within=_within(book),
     )  # fmt: skip
+
+
+def _base_plan(book: Book) -> pd.DataFrame:
+    """Return the plan's base targets of bookings as amounts, the last said last; rows that ask for nothing are left out."""
+    plan = book.table("targets")
+    plan = plan[(plan["measure"] == "bookings") & (plan["tier"].fillna("base") == "base") & (plan["basis"] != "growth")]
+    plan = plan[plan["amount"] >= 0].sort_values("valid_from", na_position="first", kind="stable")
+    plan["period"] = plan["period"].astype(str).str.strip().str.upper()
+    return plan
+
+
+def _within(book: Book) -> dict[str, dict[str, str]]:
+    """Return today's region of each team and team of each rep; a team in several regions has none."""
+    members = book.table("memberships")
+    day = pd.Timestamp(book.as_of)
+    here = members[members["to_on"].isna() | (members["to_on"] > day)]
+    here = here[here["from_on"].isna() | (here["from_on"] <= day)]
+    one = here.dropna(subset=["team", "region"]).groupby("team")["region"].agg(["nunique", "first"])
+    reps = here.dropna(subset=["team"]).sort_values("from_on", na_position="first", kind="stable")
+    names = reps["rep_id"].map(book.rep_names).fillna(reps["rep_id"])
+    return {
+        "team": one.loc[one["nunique"] == 1, "first"].to_dict(),
+        "rep": dict(zip(names, reps["team"], strict=True)),
+    }
 
 
 def proposal_file(unit: str, period: pd.Period | str) -> Path:

@@ -1,20 +1,29 @@
 """The rules by which a period's results become the next period's parameters; pure, capped, each with its reason.
 
-Every rule takes results and returns `Change` rows. The constants stand here and nowhere else; they were chosen by
-simulation of companies with and without something to learn.
+Every rule takes results and returns `Change` rows. The constants stand here, those of targets in `salesloop.targets`, and
+nowhere else; they were chosen by simulation of companies with and without something to learn.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from salesloop import periods
+from salesloop.targets import (
+    TARGET_MONTHS,
+    Parts,
+    annual_level,
+    rows_of,
+    seasonal_shares,
+    stated_amount,
+    wholes,
+)  # fmt: skip
 
 MONTHLY_CAP = 0.20
 """The most that a stall limit may move in a month, as a share of its old value."""
@@ -22,13 +31,6 @@ STALL_N = 20
 """Won deals a stage needs before its stall limit is learned."""
 WATCH_MOST = 3
 ACTIONS_MOST = 7
-TARGET_CAP = 0.10
-"""The most by which a beaten or missed year moves the next annual level, in logs."""
-TARGET_PASS = 0.5
-"""The share of the log of actual over previous that passes into the next level."""
-TARGET_MONTHS = 12
-SEASON_PRIOR = 24
-"""Months of a flat season that the seasonal shares are shrunk with."""
 
 
 @dataclass(frozen=True)
@@ -151,68 +153,22 @@ def lever_priors(graded: pd.DataFrame, old: dict[str, dict[str, float]]) -> list
     ]  # fmt: skip
 
 
-def annual_level(previous: float, actual: float, growth: float) -> float:
-    """Return the next year's level: previous x (1 + growth) x exp(half the log of actual over previous, capped).
-
-    Symmetric on purpose: a level that rises more after a beat than it falls after a miss makes sellers hold back.
-
-    Examples
-    --------
-    >>> round(annual_level(100.0, 130.0, 0.0), 2), round(annual_level(100.0, 100.0, 0.2), 2)
-    (110.52, 120.0)
-    """
-    step = np.clip(TARGET_PASS * math.log(actual / previous), -TARGET_CAP, TARGET_CAP)
-    return previous * (1 + growth) * math.exp(step)
-
-
-def seasonal_shares(monthly: pd.Series) -> pd.Series:
-    """Return twelve shares of a year by calendar month, shrunk towards equal ones.
-
-    Parameters
-    ----------
-    monthly : Series
-        Amounts by month (PeriodIndex); under 24 months the shares are equal.
-    """
-    flat = pd.Series(1 / 12, index=range(1, 13))
-    if len(monthly) < 24 or monthly.sum() <= 0:
-        return flat
-    by_month = monthly.groupby(monthly.index.month).mean()
-    shares = (by_month / by_month.sum()).reindex(range(1, 13)).fillna(1 / 12)
-    weight = len(monthly) / (len(monthly) + SEASON_PRIOR)
-    return weight * shares + (1 - weight) * flat
-
-
-def largest_remainder(parts: pd.Series, whole: float, unit: float = 1.0) -> pd.Series:
-    """Round parts to multiples of `unit` so that they add up to the whole exactly.
-
-    Examples
-    --------
-    >>> largest_remainder(pd.Series([1.0, 1.0, 1.0]), 100.0).tolist()
-    [34.0, 33.0, 33.0]
-    """
-    if parts.sum() <= 0:
-        parts = parts * 0 + 1.0
-    steps = round(whole / unit)
-    exact = parts / parts.sum() * steps
-    floor = np.floor(exact)
-    order = (exact - floor).sort_values(ascending=False, kind="stable").index[: int(steps - floor.sum())]
-    floor[order] += 1
-    return floor * unit
-
-
 def next_targets(
     bookings: pd.DataFrame, targets: pd.DataFrame, *, period: pd.Period, growth: float, locked: list[pd.Period],
-    fiscal_start: int = 1, unit: float | None = None,
+    fiscal_start: int = 1, unit: float | None = None, within: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[Change]:  # fmt: skip
-    """Propose the bookings targets of the next quarter that is not locked, for the company, each region and team.
+    """Propose the bookings targets of the next quarter that is not locked, for the company and its parts.
+
+    The company's annual level follows the rule; its parts keep the shares that the plan gives them, so that what a team
+    or a rep sells moves their own target by no more than their share of the company's.
 
     Parameters
     ----------
     bookings : DataFrame
         ``level, name, period, value`` by month up to `period`, company, region and team.
     targets : DataFrame
-        The plan's base targets of bookings, the last said last: ``period, level, name, amount``. A quarter's own row
-        is moved to the sum of its months.
+        The plan's base targets of bookings, the last said last: ``period, level, name, amount``. The rows of quarters,
+        years and longer periods are moved to the sum of their months.
     period : Period
         The month just evaluated.
     growth : float
@@ -221,46 +177,48 @@ def next_targets(
         Months whose targets may not move.
     unit : float, optional
         Targets are rounded to multiples of it; by default three digits of a month's, at most 1,000.
+    within : mapping, optional
+        ``{"team": {team: region}, "rep": {rep: team}}`` of today: teams then add up to their region. Reps move with
+        their team only where the plan has rows for them.
     """
     history = bookings[(bookings["level"] == "company")].set_index("period")["value"].sort_index()
     if len(history) < TARGET_MONTHS:
         return []
-    quarter = _first_free_quarter(period, locked, fiscal_start)
+    quarter, shares = _first_free_quarter(period, locked, fiscal_start), seasonal_shares(history)
     last_year = history.iloc[-TARGET_MONTHS:]
-    stated = _stated(targets, last_year.index)
+    company = targets[targets["level"] == "company"]
+    stated = stated_amount(company, last_year.index, shares, fiscal_start)
     previous = stated if stated > 0 else last_year.sum()
     if previous <= 0 or last_year.sum() <= 0:
         return []
     level = annual_level(previous, last_year.sum(), growth)
     unit = unit or min(1000.0, 10.0 ** (math.floor(math.log10(level / 12)) - 2))
-    shares = seasonal_shares(history)
     values = {"actual": last_year.sum(), "previous": previous, "growth": growth, "period": str(quarter[0])}
-    made, recent = [], bookings[bookings["period"] > period - TARGET_MONTHS]
+    recent = bookings[bookings["period"] > period - TARGET_MONTHS]
+    parts = Parts(recent, targets, quarter, list(last_year.index), within or {}, unit)
+    made = []
     for month in quarter:
         whole = round(round(level * shares[month.month] / unit) * unit, 2)
-        made += [_target(str(month), "company", None, whole, targets, values, len(history))]
-        for part in ("region", "team"):
-            parts = recent[recent["level"] == part].groupby("name")["value"].sum().sort_index()
-            for name, amount in largest_remainder(parts, whole, unit).items() if len(parts) > 1 else ():
-                made.append(_target(str(month), part, name, round(float(amount), 2), targets, values, len(history)))
-    label = periods.quarter_label(quarter[0], fiscal_start)
-    made += _quarter(label, made, targets, values, len(history))
+        amounts = {("company", None): (whole, "plan"), **parts.of(month, whole)}
+        made += [_target(str(month), part, name, amount, targets, values, len(history), basis=basis)
+                 for (part, name), (amount, basis) in amounts.items()]  # fmt: skip
+    made += _wholes(made, targets, values, len(history), fiscal_start)
     return [change for change in made if change.old != change.new["amount"]]
 
 
-def _quarter(label: str, months: list[Change], targets: pd.DataFrame, values: dict[str, Any], n: int) -> list[Change]:
-    """Return the quarter's own rows, where the plan has any: each the sum of its months, so that the two agree."""
-    stated = targets[targets["period"].astype(str) == label]
-    names = stated["name"].astype(object).where(stated["name"].notna(), None)
-    have = set(zip(stated["level"], names, strict=True))
-    sums: dict[tuple[str, str | None], float] = {}
+def _wholes(months: list[Change], targets: pd.DataFrame, values: dict, n: int, fiscal_start: int) -> list[Change]:
+    """Return the rows of quarters, years and longer periods that the plan has, so that they agree with their moved months."""
+    moved: dict[tuple[str, str | None], dict[str, float]] = {}
     for change in months:
-        scope = (change.new["level"], change.new["name"])
-        sums[scope] = round(sums.get(scope, 0.0) + change.new["amount"], 2)
-    return [
-        _target(label, level, name, amount, targets, values, n, reason="loop.reason.target_quarter")
-        for (level, name), amount in sums.items() if (level, name) in have
-    ]  # fmt: skip
+        moved.setdefault((change.new["level"], change.new["name"]), {})[change.new["period"]] = change.new["amount"]
+    made = []
+    for (level, name), amounts in moved.items():
+        rows = rows_of(targets, level, name)
+        plan = dict(zip(rows["period"].astype(str), rows["amount"].astype(float), strict=True))
+        for label, amount in wholes(plan, amounts, fiscal_start).items():
+            kind = "quarter" if "Q" in label else "year"
+            made.append(_target(label, level, name, amount, targets, values, n, reason=f"loop.reason.target_{kind}"))
+    return made
 
 
 def _first_free_quarter(period: pd.Period, locked: list[pd.Period], fiscal_start: int) -> list[pd.Period]:
@@ -270,20 +228,14 @@ def _first_free_quarter(period: pd.Period, locked: list[pd.Period], fiscal_start
     return [month, month + 1, month + 2]
 
 
-def _stated(targets: pd.DataFrame, months: pd.Index) -> float:
-    """Return the sum of the months' targets as last said, 0 unless every month has one."""
-    of_company = targets[(targets["level"] == "company") & targets["period"].isin([str(m) for m in months])]
-    of_company = of_company.drop_duplicates("period", keep="last")
-    return float(of_company["amount"].sum()) if len(of_company) == len(months) else 0.0
-
-
-def _target(label, level, name, amount, targets, values, n, reason=None) -> Change:
-    same = targets[(targets["period"].astype(str) == label) & (targets["level"] == level)]
-    same = same[same["name"].isna()] if name is None else same[same["name"] == name]
+def _target(label, level, name, amount, targets, values, n, reason=None, basis="plan") -> Change:
+    same = rows_of(targets, level, name)
+    same = same[same["period"].astype(str) == label]
     row = {"period": label, "level": level, "name": name, "measure": "bookings", "tier": "base",
            "basis": "amount", "amount": amount}  # fmt: skip
     scope = level if name is None else f"{level}:{name}"
-    reason = reason or ("loop.reason.target" if name is None else "loop.reason.target_team")
+    part = "loop.reason.target_share" if basis == "plan" else "loop.reason.target_team"
+    reason = reason or ("loop.reason.target" if name is None else part)
     return Change(f"target:{label}:{scope}", "target", f"targets {label} {scope}",
                   float(same["amount"].iloc[-1]) if len(same) else None, row, "symmetric_ratchet", "10 %", n,
                   "goals.targets", reason, values)  # fmt: skip

@@ -190,3 +190,103 @@ def test_a_quarter_with_a_row_of_its_own_is_moved_to_the_sum_of_its_months():
     assert amounts["target:2027Q2:region:N"] == 180_000
     assert "target:2027Q2:region:S" not in amounts
     assert amounts["target:2027-04:region:N"] + amounts["target:2027-04:region:S"] == amounts["target:2027-04:company"]
+
+
+PARTS = (("company", None, 1.0), ("region", "N", 0.6), ("region", "S", 0.4), ("team", "A", 0.5), ("team", "B", 0.1),
+         ("team", "C", 0.4))  # fmt: skip
+WITHIN = {"team": {"A": "N", "B": "N", "C": "S"}, "rep": {"Ann": "A", "Bob": "A"}}
+LOCKED = [pd.Period("2027-01"), pd.Period("2027-02"), pd.Period("2027-03")]
+
+
+def two_years(**changed):
+    """Return 100,000 a month for 24 months to December 2026, shared out as `PARTS` says; `changed` multiplies a part's last year."""
+    months = pd.period_range("2025-01", periods=24, freq="M")
+    rows = [
+        {"level": level, "name": name, "period": month,
+         "value": 100_000.0 * share * (changed.get(str(name), 1.0) if month.year == 2026 else 1.0)}
+        for month in months for level, name, share in PARTS
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def stated(*rows):
+    return pd.DataFrame(rows, columns=["period", "level", "name", "amount"])
+
+
+def moved(bookings, plan, **more):
+    asked = {"period": pd.Period("2026-12"), "growth": 0.0, "locked": LOCKED, "within": WITHIN, **more}
+    return {change.id: change.new["amount"] for change in rules.next_targets(bookings, plan, **asked)}
+
+
+def test_a_year_moves_with_its_months_and_keeps_what_is_locked():
+    months = [f"2027-{m:02d}" for m in range(1, 13)]
+    plan = stated(*((m, "company", None, 90_000.0) for m in months), ("2027", "company", None, 1_080_000.0))
+    told = moved(two_years(), plan)
+    assert [told[f"target:2027-0{m}:company"] for m in (4, 5, 6)] == [100_000.0] * 3
+    assert told["target:2027:company"] == 9 * 90_000.0 + 3 * 100_000.0
+
+
+def test_years_and_longer_goals_are_summed_by_the_finest_rows_there_are():
+    quarters = [("2027Q1", "company", None, 270.0), ("2027Q2", "company", None, 1.0), ("2027Q3", "company", None, 280.0),
+                ("2027Q4", "company", None, 290.0)]  # fmt: skip
+    plan = stated(
+        *quarters,
+        ("2027", "company", None, 9.0),
+        ("2028", "company", None, 2000.0),
+        ("2027-2028", "company", None, 9.0),
+    )
+    told = moved(two_years(), plan)
+    assert told["target:2027Q2:company"] == 300_000.0
+    assert told["target:2027:company"] == 270.0 + 300_000.0 + 280.0 + 290.0
+    assert told["target:2027-2028:company"] == told["target:2027:company"] + 2000.0
+
+
+def test_a_year_whose_other_months_are_not_stated_stays():
+    told = moved(two_years(), stated(("2027", "company", None, 5.0)))
+    assert "target:2027:company" not in told
+
+
+def test_a_team_that_sells_more_keeps_its_share_of_the_plan():
+    months = [f"2026-{m:02d}" for m in range(1, 13)]
+    plan = stated(*((m, level, name, 100_000.0 * share) for m in months for level, name, share in PARTS))
+    calm, beaten = moved(two_years(), plan), moved(two_years(A=3.0), plan)
+    assert calm["target:2027-04:team:A"] == beaten["target:2027-04:team:A"] == 50_000.0
+    # Without shares in the plan, what each booked is all there is: A has 150 of the 160 of its region's 60,000, in thousands
+    first = moved(two_years(A=3.0), stated())
+    assert first["target:2027-04:team:A"] == 56_000.0
+
+
+def test_the_shares_of_the_months_ahead_come_before_those_of_the_past():
+    ahead = [
+        (f"2027-0{m}", "team", name, amount)
+        for m in (4, 5, 6)
+        for name, amount in (("A", 20.0), ("B", 40.0), ("C", 40.0))
+    ]
+    told = moved(two_years(), stated(*ahead), within={})
+    assert [told[f"target:2027-04:team:{name}"] for name in "ABC"] == [20_000.0, 40_000.0, 40_000.0]
+
+
+def test_teams_add_up_to_their_region_and_reps_to_their_team():
+    reps = [
+        (f"2027-0{m}", "rep", name, amount)
+        for m in (4, 5, 6)
+        for name, amount in (("Ann", 1.0), ("Bob", 2.0), ("Gone", 9.0))
+    ]
+    told = moved(two_years(), stated(*reps), unit=1000.0)
+    for month in ("2027-04", "2027-05", "2027-06"):
+        at = {
+            name: told[f"target:{month}:{name}"]
+            for name in ("region:N", "region:S", "team:A", "team:B", "team:C", "rep:Ann", "rep:Bob")
+        }
+        assert at["team:A"] + at["team:B"] == at["region:N"]
+        assert at["team:C"] == at["region:S"]
+        assert (at["rep:Ann"], at["rep:Bob"]) == (17_000.0, 33_000.0)
+    assert not [name for name in told if "Gone" in name]
+
+
+def test_what_the_plan_asked_is_read_from_quarters_and_years_too():
+    rows = stated(*((f"2026Q{q}", "company", None, 330_000.0) for q in range(1, 5)))
+    # 1,320,000 planned and 1,200,000 done: half of the gap in logs
+    expected = 1_320_000.0 * (1_200_000 / 1_320_000) ** 0.5
+    told = moved(two_years(), rows, unit=1.0)
+    assert told["target:2027-04:company"] == pytest.approx(expected / 12, abs=1.0)

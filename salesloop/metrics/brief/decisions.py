@@ -56,7 +56,8 @@ def _read(value: Any) -> Any:
 
 def _targets(rows: list[dict]) -> list[Sentence]:
     found = [row for row in rows if row["kind"] == "target"]
-    company = sorted((row for row in found if row["new"]["level"] == "company"), key=lambda row: row["new"]["period"])
+    company = [row for row in found if row["new"]["level"] == "company" and len(str(row["new"]["period"])) == 7]
+    company.sort(key=lambda row: row["new"]["period"])
     if not found:
         return []
     if not company:

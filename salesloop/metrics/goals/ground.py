@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from salesloop import periods
 from salesloop.metrics import measures
 from salesloop.metrics.forecast import DRAWS
 from salesloop.metrics.pipeline.steps import first_month
+from salesloop.targets import months_of
 
 KNOWN = (*measures.ADDITIVE, *measures.RATES, "market_share")
+__all__ = ["KNOWN", "LEVELS", "Ground", "cube", "departed", "ground", "months_of", "names_of"]
 LEVELS = ("company", "region", "team", "rep")
 
 
@@ -207,17 +208,3 @@ def departed(book: Any) -> frozenset:
     ended = members.groupby("rep_id")["to_on"].agg(lambda to: bool(to.notna().all() and to.max() < day))
     gone |= set(ended[ended].index) if len(ended) else set()
     return frozenset(book.rep_names.get(rep, str(rep)) for rep in gone)
-
-
-def months_of(label: object, fiscal_start: int = 1) -> list[pd.Period]:
-    """Return the months of a target's period: a month, a quarter, a year, or several years such as 2026-2028.
-
-    Examples
-    --------
-    >>> len(months_of("2026-2028")), [str(m) for m in months_of("2026Q1")][:1]
-    (36, ['2026-01'])
-    """
-    first, _, last = str(label).strip().partition("-")
-    if len(first) == 4 and len(last) == 4 and first.isdigit() and last.isdigit() and int(first) <= int(last):
-        return [month for year in range(int(first), int(last) + 1) for month in periods.expand(str(year), fiscal_start)]
-    return periods.expand(label, fiscal_start)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics.goals.ground import Ground
-from salesloop.rules import largest_remainder
+from salesloop.targets import largest_remainder
 
 MISMATCH = ("id", "period", "measure", "tier", "whole", "parts_level", "n", "parts", "difference")
 SPLIT = ("period", "level", "name", "method", "amount", "share", "p_hit")
