@@ -120,8 +120,21 @@ def _start(function: Callable[..., Any], args: tuple, pipe: Any, out: str) -> An
 def _begun(method: str, *args: Any) -> Any:
     context: Any = multiprocessing.get_context(method)
     process = context.Process(target=_work, args=args)
-    process.start()
+    with _may_have_children():
+        process.start()
     return process
+
+
+@contextlib.contextmanager
+def _may_have_children() -> Iterator[None]:
+    """Let a daemon, as a Dask worker is, start a process: ours ends with its parent and is never left behind."""
+    config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    daemon = config.pop("daemon", None)
+    try:
+        yield
+    finally:
+        if daemon is not None:
+            config["daemon"] = daemon
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """One fresh process a task: what it sees, how it ends, what its end does to others."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -134,3 +135,17 @@ def test_the_same_is_had_cold(monkeypatch):
     assert found["group"]
     assert found["main"] is None
     assert found["environment"]["TZ"] == "UTC"
+
+
+def answer_from_here(pipe):
+    pipe.send(fresh(seen)["pid"])
+
+
+def test_a_daemon_such_as_a_dask_worker_may_start_a_stage():
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    worker = multiprocessing.get_context("spawn").Process(target=answer_from_here, args=(theirs,), daemon=True)
+    worker.start()
+    assert ours.poll(60)
+    assert ours.recv() not in (worker.pid, os.getpid())
+    worker.join(20)
+    assert worker.exitcode == 0
