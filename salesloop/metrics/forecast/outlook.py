@@ -11,6 +11,7 @@ from salesloop.metrics import series
 from salesloop.metrics.forecast import rules
 from salesloop.metrics.pipeline import PARTS, Draws
 from salesloop.metrics.pipeline.simulate import NOBODY
+from salesloop.metrics.series import past, pool
 
 QUANTILES = {"p2_5": 0.025, "p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p97_5": 0.975}
 LEVELS = ("company", "region", "team", "rep")
@@ -126,11 +127,11 @@ def _series_only(drawn: Draws, history: pd.Series, told: np.ndarray, shares: np.
 
 def _past_ratios(values: np.ndarray) -> np.ndarray:
     """Return actual over forecast one month ahead in the past; a wide guess under 4 errors."""
-    past = series.rolling(values[None], 1, origins=24)
+    before = past.earlier(values[None], 1, most=24)
     ratio = [
-        float(came[0, 0] / told["average"][0, 0])
-        for _, told, came in past
-        if told["average"][0, 0] > 0 and np.isfinite(came[0, 0])
+        float(one.came[0, 0] / told["average"][0, 0])
+        for one, told in zip(before, pool.rolling(before, 1), strict=True)
+        if told["average"][0, 0] > 0 and np.isfinite(one.came[0, 0])
     ]
     return np.clip(np.array(ratio), 0.0, 5.0) if len(ratio) >= 4 else np.array([0.3, 0.6, 0.8, 1.0, 1.0, 1.2, 1.5, 2.0])
 

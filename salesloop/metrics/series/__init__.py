@@ -1,7 +1,7 @@
 """Monthly series: a pool of smoothing methods over all series at once, with intervals from their own past errors."""
 
 from salesloop.metrics.series.panel import SeriesForecast, forecast, level_break, point
-from salesloop.metrics.series.pool import AVERAGED, METHODS, entrants, rolling, seasonal_naive
+from salesloop.metrics.series.pool import AVERAGED, METHODS, entrants, seasonal_naive
 
 __all__ = [
     "AVERAGED",
@@ -11,6 +11,5 @@ __all__ = [
     "forecast",
     "level_break",
     "point",
-    "rolling",
     "seasonal_naive",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from salesloop.metrics.series import season
+
 _LEAST_SIDE = 6
 _CRITICAL = 4.3
 """The scan's largest t, above which a jump counts: under 5 % of steady series of 18-60 months reach it."""
@@ -37,38 +39,58 @@ def find(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     at, factor = np.full(len(values), -1), np.ones(len(values))
     offset = max(values.shape[1] - _WINDOW, 0)
-    values = values[:, offset:]
-    known = np.isfinite(values)
-    usable = (~known | (values > 0)).all(axis=1) & (known.sum(axis=1) >= 2 * _LEAST_SIDE)
-    for pattern in np.unique(known[usable], axis=0):
-        rows = np.flatnonzero(usable & (known == pattern).all(axis=1))
-        place, jump = _scan(np.log(values[rows][:, pattern]))
-        found = place > 0
-        at[rows[found]], factor[rows] = offset + np.flatnonzero(pattern)[place[found]], np.exp(jump)
+    recent = values[:, offset:]
+    known = np.isfinite(recent)
+    usable = np.flatnonzero((~known | (recent > 0)).all(axis=1) & (known.sum(axis=1) >= 2 * _LEAST_SIDE))
+    if len(usable):
+        place, jump = _scan(np.log(np.where(known[usable], recent[usable], 1.0)), known[usable])
+        at[usable] = np.where(place > 0, offset + place, -1)
+        factor[usable] = np.exp(jump)
     return at, factor
 
 
-def _scan(logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the best place and the size of a jump for series known in the same months; 0 where none stands out."""
-    n = logs.shape[1]
+def mend(flat: np.ndarray, period: int = 12) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the series with what lies before a level break brought to the level after it, and `find`'s answer."""
+    at, factor = find(flat / season.along(season.factors(flat, period), flat.shape[1]))
+    before = np.arange(flat.shape[1])[None] < at[:, None]
+    return np.where(before, flat * factor[:, None], flat), at, factor
+
+
+def _scan(logs: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the best place and the size of a jump of each series; 0 where none stands out."""
+    on = known.astype(float)
+    time = _straight(np.where(known, np.arange(logs.shape[1], dtype=float), 0.0), on)
+    time = time / np.sqrt((time**2).sum(axis=1, keepdims=True))
+    flat = _without(_straight(np.where(known, logs, 0.0), on), time)
+    count, free = on.cumsum(axis=1), np.maximum(on.sum(axis=1) - 3, 1)
     best, found, size = np.zeros(len(logs)), np.zeros(len(logs), dtype=int), np.zeros(len(logs))
-    time = np.arange(n) - (n - 1) / 2
-    for place in range(_LEAST_SIDE, n - _LEAST_SIDE + 1):
-        design = np.column_stack([np.ones(n), time, np.arange(n) >= place])
-        inverse = np.linalg.inv(design.T @ design)
-        beta = logs @ design @ inverse
-        spread = _noise(logs - beta @ design.T) * np.sqrt(inverse[2, 2])
-        t = np.abs(beta[:, 2]) / np.maximum(spread, 1e-9)
-        better = t > best
-        best, found = np.where(better, t, best), np.where(better, place, found)
-        size = np.where(better, beta[:, 2], size)
+    for place in range(_LEAST_SIDE, logs.shape[1] - _LEAST_SIDE + 1):
+        step = on.copy()
+        step[:, :place] = 0.0
+        step = _without(_straight(step, on), time)
+        weight = (step**2).sum(axis=1)
+        jump = (flat * step).sum(axis=1) / np.maximum(weight, 1e-12)
+        spread = _noise(flat - jump[:, None] * step, free) / np.sqrt(np.maximum(weight, 1e-12))
+        t = np.abs(jump) / np.maximum(spread, 1e-9)
+        sides = (count[:, place - 1] >= _LEAST_SIDE) & (count[:, -1] - count[:, place - 1] >= _LEAST_SIDE)
+        better = sides & known[:, place] & (t > best)
+        best, found, size = np.where(better, t, best), np.where(better, place, found), np.where(better, jump, size)
     sure = (best > _CRITICAL) & (np.abs(size) > _LEAST_JUMP)
     return np.where(sure, found, 0), np.where(sure, size, 0.0)
 
 
-def _noise(rest: np.ndarray) -> np.ndarray:
+def _straight(rows: np.ndarray, on: np.ndarray) -> np.ndarray:
+    """Return rows less their mean over the known months, 0 elsewhere."""
+    return (rows - (rows * on).sum(axis=1, keepdims=True) / on.sum(axis=1, keepdims=True)) * on
+
+
+def _without(rows: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Return rows less their part along a direction of length 1."""
+    return rows - (rows * direction).sum(axis=1, keepdims=True) * direction
+
+
+def _noise(rest: np.ndarray, free: np.ndarray) -> np.ndarray:
     """Return the residuals' standard deviation, widened by their first autocorrelation."""
     square = (rest**2).sum(axis=1)
-    sd = np.sqrt(square / max(rest.shape[1] - 3, 1))
     r = np.clip((rest[:, 1:] * rest[:, :-1]).sum(axis=1) / np.maximum(square, 1e-12), 0.0, 0.8)
-    return sd * np.sqrt((1 + r) / (1 - r))
+    return np.sqrt(square / free * (1 + r) / (1 - r))

@@ -14,7 +14,7 @@ USUAL_DAYS = 20.9
 FESTIVAL_COUNTRIES = ("CN", "HK", "TW", "SG", "MO")
 _BEFORE, _AFTER = 7, 14
 _PRIOR, _PRIOR_SD = np.array([1.0, 0.0]), np.array([0.5, 0.4])
-_LEAST = 24
+_LEAST, _HALF = 24, 6
 
 
 def festival_share(months: pd.PeriodIndex) -> np.ndarray:
@@ -55,43 +55,60 @@ def effects(values: np.ndarray, months: pd.PeriodIndex, country: str) -> np.ndar
     ndarray
         One factor a month, 1 on average over the known ones.
     """
+    return fitted(values, design(months, country), months.month.to_numpy())
+
+
+def design(months: pd.PeriodIndex, country: str) -> np.ndarray:
+    """Return what moves with the calendar by month: the log of working days, and the festival's place where it is kept."""
     days = np.log([max(periods.working_days(month, country), 1) / USUAL_DAYS for month in months])
-    regressors = [days - days.mean()]
+    columns = [days]
     if country in FESTIVAL_COUNTRIES:
-        share = festival_share(months)
-        regressors.append(share - share.mean())
-    design, n = np.column_stack(regressors), values.shape[1]
-    beta = _shrunk(values, design[:n], months[:n])
-    made = np.exp(design @ beta)
+        columns.append(festival_share(months))
+    return np.column_stack(columns)
+
+
+def fitted(values: np.ndarray, regressors: np.ndarray, month: np.ndarray) -> np.ndarray:
+    """Return the factors of `effects` from its regressors and the calendar month of each column."""
+    n = values.shape[1]
+    beta = _shrunk(values, regressors[:n], month[:n])
+    made = np.exp(regressors @ beta)
     return made / made[:n].mean()
 
 
-def _shrunk(values: np.ndarray, design: np.ndarray, months: pd.PeriodIndex) -> np.ndarray:
+def _shrunk(values: np.ndarray, regressors: np.ndarray, month: np.ndarray) -> np.ndarray:
     """Return ridge coefficients around their priors: 1 for working days, 0 for the festival."""
-    prior, sd = _PRIOR[: design.shape[1]], _PRIOR_SD[: design.shape[1]]
-    target = _moves(values, months)
+    prior, sd = _PRIOR[: regressors.shape[1]], _PRIOR_SD[: regressors.shape[1]]
+    target = _moves(values, month)
     if target is None:
         return prior
-    x, known = _free(design, months), np.isfinite(target)
+    x, known = _free(regressors, month), np.isfinite(target)
     rest, inside = (target - x @ prior)[known], x[known]
     noise = max(float(np.var(rest)), 1e-8)
     return prior + np.linalg.solve(inside.T @ inside + np.diag(noise / sd**2), inside.T @ rest)
 
 
-def _moves(values: np.ndarray, months: pd.PeriodIndex) -> np.ndarray | None:
+def _moves(values: np.ndarray, month: np.ndarray) -> np.ndarray | None:
     """Return the panel's mean monthly log, freed of level and season; None where there is too little of it."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        logs = np.where(values > 0, np.log(np.where(values > 0, values, 1.0)), np.nan)
+    logs = np.where(values > 0, np.log(np.where(values > 0, values, 1.0)), np.nan)
     usable = np.isfinite(logs).sum(axis=1) >= _LEAST
     if not usable.any():
         return None
-    rows = pd.DataFrame(logs[usable].T)
-    level = rows.rolling(13, center=True, min_periods=7).mean()
-    flat = (rows - level).mean(axis=1).to_numpy()
-    return _free(flat[:, None], months)[:, 0]
+    flat = logs[usable] - _level(logs[usable])
+    n = np.isfinite(flat).sum(axis=0)
+    mean = np.where(n > 0, np.nansum(flat, axis=0) / np.maximum(n, 1), np.nan)
+    return _free(mean[:, None], month)[:, 0]
 
 
-def _free(columns: np.ndarray, months: pd.PeriodIndex) -> np.ndarray:
+def _level(logs: np.ndarray) -> np.ndarray:
+    """Return the mean of the months around each, six on either side; NaN where under seven of them are known."""
+    padded = np.pad(logs, ((0, 0), (_HALF, _HALF)), constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _HALF + 1, axis=1)
+    n = np.isfinite(windows).sum(axis=2)
+    return np.where(n > _HALF, np.nansum(windows, axis=2) / np.maximum(n, 1), np.nan)
+
+
+def _free(columns: np.ndarray, month: np.ndarray) -> np.ndarray:
     """Return columns less their mean of each calendar month: what is left moves from year to year only."""
-    frame = pd.DataFrame(columns)
-    return (frame - frame.groupby(np.asarray(months.month)).transform("mean")).to_numpy()
+    same = (month[:, None] == month[None, :]).astype(float)
+    known = np.isfinite(columns)
+    return columns - same @ np.where(known, columns, 0.0) / np.maximum(same @ known, 1)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from salesloop.metrics.series import season, smoothing
+from salesloop.metrics.series import past, season, smoothing
 
 AVERAGED = ("theta", "damped", "holt_winters")
 METHODS = ("naive", "seasonal_naive", *AVERAGED, "average")
 SPARSE_SHARE = 1 / 3
+_ROWS = 2000
 
 
 def entrants(values: np.ndarray, horizon: int, *, period: int = 12, non_negative: bool = True) -> dict[str, np.ndarray]:
@@ -83,32 +84,16 @@ def seasonal_naive(values: np.ndarray, horizon: int, period: int = 12) -> np.nda
 
 
 def rolling(
-    values: np.ndarray, horizon: int, *, origins: int = 12, least: int = 3, period: int = 12
-) -> list[tuple[int, dict[str, np.ndarray], np.ndarray]]:
-    """Return the entrants' forecasts from earlier ends of the same series, with what came.
-
-    All ends are forecast at once: each series is moved so that every end falls into the last column.
-
-    Returns
-    -------
-    list of (end, forecasts, actual)
-        `end` is the number of columns that were known; actual is series by horizon, NaN beyond the data and for series
-        with fewer than `least` known values by then.
-    """
-    count, n = values.shape
-    ends = list(range(n - 1, max(n - 1 - origins, least - 1), -1))
-    if not ends:
-        return []
-    moved = np.full((len(ends), count, ends[0]), np.nan)
-    came = np.full((len(ends), count, horizon), np.nan)
-    for place, end in enumerate(ends):
-        moved[place, :, ends[0] - end :] = values[:, :end]
-        width = min(horizon, n - end)
-        came[place, :, :width] = values[:, end : end + width]
-    live = np.isfinite(moved).sum(axis=2) >= least
-    came[~live] = np.nan
-    told = entrants(np.where(live[:, :, None], moved, 1.0).reshape(-1, ends[0]), horizon, period=period)
-    return [
-        (end, {name: part.reshape(len(ends), count, horizon)[place] for name, part in told.items()}, came[place])
-        for place, end in enumerate(ends)
-    ]
+    pasts: list[past.Past], horizon: int, *, period: int = 12, non_negative: bool = True
+) -> list[dict[str, np.ndarray]]:
+    """Return the entrants' forecasts from each of some earlier ends, as many ends at once as fit well into memory."""
+    found: list[dict[str, np.ndarray]] = []
+    count = len(pasts[0].known) if pasts else 1
+    size = max(_ROWS // max(count, 1), 1)
+    for start in range(0, len(pasts), size):
+        some = pasts[start : start + size]
+        known = np.concatenate([one.known for one in some])
+        live = np.isfinite(known).sum(axis=1) >= past.LEAST
+        told = entrants(np.where(live[:, None], known, 1.0), horizon, period=period, non_negative=non_negative)
+        found += [{name: part[i * count : (i + 1) * count] for name, part in told.items()} for i in range(len(some))]
+    return found

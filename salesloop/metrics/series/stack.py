@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from salesloop.metrics.series import pool, season
+from salesloop.metrics.series import past, pool, season
 
 LEAST_SERIES = 30
 LEAST_KNOWN = 8
-_ORIGINS, _FOLDS = 28, 3
+_FOLDS = 3
 _MOST_ROWS = 170_000
 _TREES: dict[str, Any] = {
     "loss": "absolute_error", "max_iter": 60, "learning_rate": 0.08, "max_leaf_nodes": 15, "max_features": 0.3,
@@ -43,28 +43,26 @@ class Origins:
         return self.average + self.target * self.scale
 
 
-def origins(values: np.ndarray, horizon: int, period: int = 12, most: int = _ORIGINS) -> Origins:
-    """Return rows of rolling origins: every series, from every earlier end, at every lead whose actual is known."""
-    n, parts = values.shape[1], []
-    for end in range(n - 1, max(n - 1 - most, LEAST_KNOWN - 1), -1):
-        live = np.flatnonzero(np.isfinite(values[:, :end]).sum(axis=1) >= LEAST_KNOWN)
-        live = live[np.isfinite(values[live, end - 1])]
-        if len(live):
-            parts.append(_rows(values, live, end, horizon, period))
+def origins(pasts: list[past.Past], told: list[dict[str, np.ndarray]], period: int = 12) -> Origins:
+    """Return rows of rolling origins: every series, from every earlier end, at every lead whose actual is known.
+
+    Parameters
+    ----------
+    pasts, told
+        From `past.earlier` and `pool.rolling`.
+    """
+    parts = [_rows(one, found, period) for one, found in zip(pasts, told, strict=True)]
     joined = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [np.zeros(0)] * 7
     return Origins(*joined)
 
 
-def _rows(values: np.ndarray, live: np.ndarray, end: int, horizon: int, period: int) -> tuple[np.ndarray, ...]:
-    known = values[live, :end]
-    told = pool.entrants(known, horizon, period=period)
-    seen, scale = features(known, told, period)
-    width = min(horizon, values.shape[1] - end)
-    came = np.full((len(live), horizon), np.nan)
-    came[:, :width] = values[live, end : end + width]
-    target = (came - told["average"]) / scale[:, None]
+def _rows(one: past.Past, told: dict[str, np.ndarray], period: int) -> tuple[np.ndarray, ...]:
+    live = np.flatnonzero((np.isfinite(one.known).sum(axis=1) >= LEAST_KNOWN) & np.isfinite(one.known[:, -1]))
+    told = {name: part[live] for name, part in told.items()}
+    seen, scale = features(one.known[live], told, period)
+    target = (one.came[live] - told["average"]) / scale[:, None]
     row, lead = np.nonzero(np.isfinite(target))
-    ends = np.full(len(row), end)
+    ends = np.full(len(row), one.end)
     return seen[row, lead], target[row, lead], live[row], ends, lead + 1, told["average"][row, lead], scale[row]
 
 
