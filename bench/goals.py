@@ -1,98 +1,219 @@
-"""Do sellers gain by holding back: next year's target by the rule of the loop, against "last year + x %" and a ratchet.
+"""Do sellers gain by holding back: targets as the loop sets them, against "last year + x %" and a ratchet.
 
-Sellers look six years ahead and choose each year how much of what they could sell to sell (50 to 100 %), knowing the rule
-by which the next target is set; pay is attainment up to 100 %, twice that above it, capped at 150 %; the year's luck is
-lognormal with a spread of 10 %, potential grows by 5 % a year. The best plan is found backwards, year by year.
+A seller looks some years ahead and chooses each year how much of what they could sell to sell (50 to 100 %), knowing how
+the next target is set; pay is attainment up to 100 %, an accelerator above it, capped; a year's luck is lognormal, potential
+grows as stated; what is held back is lost. The best plan is found backwards, year by year. Gains are shares of the pay that
+goes with attainment; a fixed salary or a commission beside it makes each of them smaller.
+
+In the loop the company's level follows the rule and its parts keep the shares of the plan, so a seller's own sales move their
+own target by half of their share of the company. Four questions: a rep of twelve, a team of three, all sellers as one, and
+companies drawn at random.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from salesloop import rules
+from salesloop import targets
 
-YEARS, GROWTH, DISCOUNT = 6, 0.05, 0.95
-STATES = np.linspace(0.4, 1.6, 121)
+STATES = np.linspace(0.3, 1.9, 161)
 ACTIONS = np.linspace(0.5, 1.0, 26)
-LUCK = np.exp(0.10 * np.array([-1.7321, 0.0, 1.7321]))
-CHANCE = np.array([1, 4, 1]) / 6
+NODES, CHANCE = np.array([-1.7321, 0.0, 1.7321]), np.array([1, 4, 1]) / 6
 OUT = Path(__file__).parent / "out" / "goals.json"
-RULES = {
-    "last year + 10 %": lambda target, actual: actual * 1.10,
-    "ratchet: the higher of target and actual, + 5 %": lambda target, actual: np.maximum(target, actual) * 1.05,
-    "the loop's rule, growth of 5 % stated": lambda target, actual: _loop(target, actual),
-}
+SEEDS, COMPANIES = range(101, 106), 40
 REACH = 0.01
-"""The most that holding back may gain in pay over six years."""
+"""The most that holding back may gain in pay."""
 
 
-def _loop(target: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    return np.vectorize(rules.annual_level)(target, actual, GROWTH)
+@dataclass(frozen=True)
+class World:
+    """What a seller faces: their share of the company, how pay and luck go, and how far they look."""
+
+    share: float = 1 / 12
+    accelerator: float = 2.0
+    cap: float = 1.5
+    luck: float = 0.10
+    growth: float = 0.05
+    discount: float = 0.95
+    years: int = 6
+    commission: float = 0.0
+
+    def pay(self, target: np.ndarray, actual: np.ndarray) -> np.ndarray:
+        """Return what a seller earns."""
+        attained = np.minimum(actual / target, self.cap)
+        by_target = np.minimum(attained, 1.0) + self.accelerator * np.maximum(attained - 1.0, 0.0)
+        return self.commission * actual + (1 - self.commission) * by_target
+
+    def others(self) -> float:
+        """Return the spread of the luck of all others together."""
+        return self.luck * np.sqrt(self.share / (1 - self.share)) if self.share < 1 else 0.0
 
 
-def pay(target: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    """Return what a seller earns."""
-    attained = np.minimum(actual / target, 1.5)
-    return np.minimum(attained, 1.0) + 2 * np.maximum(attained - 1.0, 0.0)
+Rule = Callable[[World, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
-def held_back(rule, commission: float) -> dict[str, float]:
-    """Return the mean share held back over the years, what it gains in pay, and target over potential in the last year.
+def _level(world: World, target: np.ndarray, total: np.ndarray) -> np.ndarray:
+    return np.vectorize(targets.annual_level)(target, total, world.growth)
 
-    Parameters
-    ----------
-    rule : callable
-        Next target from target and actual.
-    commission : float
-        Share of pay that goes with sales whatever the target; the rest goes with attainment.
-    """
-    target = STATES[:, None, None]
-    actual = ACTIONS[None, :, None] * LUCK[None, None, :]
-    shape = (len(STATES), len(ACTIONS), len(LUCK))
-    following = rule(np.broadcast_to(target, shape), np.broadcast_to(actual, shape))
-    following = np.clip(following / (1 + GROWTH), STATES[0], STATES[-1])
-    now = ((commission * actual + (1 - commission) * pay(target, actual)) * CHANCE).sum(axis=2)
+
+def _total(world: World, own: np.ndarray, others: np.ndarray) -> np.ndarray:
+    return world.share * own + (1 - world.share) * others
+
+
+def _by_sales(world: World, target: np.ndarray, own: np.ndarray, others: np.ndarray) -> np.ndarray:
+    total = _total(world, own, others)
+    return _level(world, np.ones_like(target), total) * own / total
+
+
+RULES: dict[str, Rule] = {
+    "last year + 10 %": lambda world, target, own, others: own * 1.10,
+    "ratchet: the higher of target and actual, + 5 %": lambda world, target, own, others: (
+        np.maximum(target, own) * 1.05
+    ),
+    "the company's rule, parts by what each sold": _by_sales,
+    "the loop: the company's rule, parts by the plan": lambda world, target, own, others: _level(
+        world, target, _total(world, own, others)
+    ),
+}
+LAST_YEAR, *_, LOOP = RULES
+
+
+def _grid(world: World) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return own sales by action, own luck and the others' luck; the others' sales; the chance of each."""
+    own = ACTIONS[:, None, None] * np.exp(world.luck * NODES)[None, :, None]
+    others = np.exp(world.others() * NODES)[None, None, :]
+    shape = (len(ACTIONS), 3, 3)
+    return np.broadcast_to(own, shape), np.broadcast_to(others, shape), CHANCE[:, None] * CHANCE[None, :]
+
+
+def solve(rule: Rule, world: World) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Return the best plan by year and state, what it is worth and what selling all is worth, from each state on."""
+    own, others, chance = _grid(world)
+    target = STATES[:, None, None, None]
+    shape = (len(STATES), *own.shape)
+    following = rule(world, np.broadcast_to(target, shape), np.broadcast_to(own, shape), np.broadcast_to(others, shape))
+    following = np.clip(following / (1 + world.growth), STATES[0], STATES[-1])
+    now = (world.pay(target, own[None]) * chance).sum(axis=(2, 3))
     best, full, plans = np.zeros(len(STATES)), np.zeros(len(STATES)), []
-    for _ in range(YEARS):
-        worth = now + DISCOUNT * (np.interp(following, STATES, best) * CHANCE).sum(axis=2)
+    for _ in range(world.years):
+        worth = now + world.discount * (np.interp(following, STATES, best) * chance).sum(axis=(2, 3))
         plans.append(worth.argmax(axis=1))
         best = worth.max(axis=1)
-        full = (now + DISCOUNT * (np.interp(following, STATES, full) * CHANCE).sum(axis=2))[:, -1]
-    share, level = _follow(plans[::-1], following)
+        all_sold = (np.interp(following[:, -1], STATES, full) * chance).sum(axis=(1, 2))
+        full = now[:, -1] + world.discount * all_sold
+    return plans[::-1], best, full
+
+
+def follow(
+    plans: list[np.ndarray], rule: Rule, world: World, *, seed: int, n: int = 4000
+) -> tuple[float, float, float]:
+    """Return the share held back, what a plan earns against selling all with the same luck, and the last target."""
+    rng = np.random.default_rng(seed)
+    luck = np.exp(rng.normal(0, world.luck, (world.years, n)))
+    others = np.exp(rng.normal(0, 1, (world.years, n)) * world.others())
+    pays, held, last = [], [], 1.0
+    for holds in (True, False):
+        target, total = np.ones(n), np.zeros(n)
+        for year in range(world.years):
+            at = np.clip(np.rint((target - STATES[0]) / (STATES[1] - STATES[0])), 0, len(STATES) - 1).astype(int)
+            sold = ACTIONS[plans[year][at]] if holds else np.ones(n)
+            held += [1 - sold.mean()] if holds else []
+            last = float(target.mean()) if holds else last
+            total = total + world.discount**year * world.pay(target, sold * luck[year])
+            target = np.clip(
+                rule(world, target, sold * luck[year], others[year]) / (1 + world.growth), STATES[0], STATES[-1]
+            )
+        pays.append(total)
+    return float(np.mean(held)), float(pays[0].mean() / pays[1].mean() - 1), last
+
+
+def gain(rule: Rule, world: World) -> float:
+    """Return what the best plan earns more than selling all, from a target at potential on."""
+    _, best, full = solve(rule, world)
     start = np.abs(STATES - 1.0).argmin()
-    return {"held": share, "gain": float(best[start] / full[start] - 1), "level": level}
+    return float(best[start] / full[start] - 1)
 
 
-def _follow(plans: list[np.ndarray], following: np.ndarray) -> tuple[float, float]:
-    mass = np.zeros(len(STATES))
-    mass[np.abs(STATES - 1.0).argmin()] = 1.0
-    held, level = [], 1.0
-    for plan in plans:
-        held.append(float((mass * (1 - ACTIONS[plan])).sum()))
-        level = float((mass * STATES).sum())
-        made = np.zeros(len(STATES))
-        for luck in range(3):
-            at = np.abs(STATES[:, None] - following[np.arange(len(STATES)), plan, luck][None]).argmin(axis=0)
-            np.add.at(made, at, mass * CHANCE[luck])
-        mass = made
-    return float(np.mean(held)), level
+def drawn(seed: int, n: int) -> list[World]:
+    """Return worlds at random: sellers of companies of 5 to 30 reps or 2 to 5 teams, of many pay schemes."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for place in range(n):
+        parts = rng.integers(5, 31) if place % 2 else rng.integers(2, 6)
+        share = float(np.clip(np.exp(rng.normal(0, 0.4)) / parts, 0.01, 0.6))
+        made.append(World(share=share, accelerator=rng.uniform(1, 3), cap=rng.uniform(1.2, 2.5), luck=rng.uniform(0.05, 0.25),
+                          growth=rng.uniform(0, 0.15), discount=rng.uniform(0.85, 0.98), years=int(rng.integers(3, 9))))  # fmt: skip
+    return made
+
+
+def _known(rows: list[dict]) -> None:
+    """Print and keep what each rule makes a rep, a team and all sellers as one hold back, and what that gains."""
+    print(f"{'who':20} {'rule':50} {'commission':>10} {'held back':>10} {'gain in pay':>12} {'target / potential':>19}")
+    for who, share in (("a rep of 12", 1 / 12), ("a team of 3", 1 / 3), ("all as one", 1.0)):
+        for commission in (0.0, 0.5):
+            world = World(share=share, commission=commission)
+            for name, rule in RULES.items():
+                if share == 1.0 and rule is _by_sales:
+                    continue
+                held, _, level = follow(solve(rule, world)[0], rule, world, seed=1)
+                told = gain(rule, world)
+                print(f"{who:20} {name:50} {commission:10.0%} {held:10.1%} {told:12.2%} {level:19.2f}")
+                reach = REACH if name == LOOP else None
+                rows.append({"name": f"gain by holding back: {who}, {name}, {commission:.0%} commission", "value": round(told, 4),
+                             "held_back": round(held, 4), "target_over_potential": round(level, 4),
+                             "reach": reach, "ok": None if reach is None else told <= reach})  # fmt: skip
+
+
+def _copied(rows: list[dict]) -> None:
+    """Print and keep what the holding back that pays under "last year + 10 %" earns there and here."""
+    world = World()
+    plans = solve(RULES[LAST_YEAR], world)[0]
+    print(f"\nThe plan that pays best under last year + 10 %, followed by a rep of 12 ({len(SEEDS)} seeds of luck)")
+    for name in (LAST_YEAR, LOOP):
+        told = [follow(plans, RULES[name], world, seed=seed)[1] for seed in SEEDS]
+        print(f"  under {name:50} {np.mean(told):8.2%}  ({min(told):.2%} to {max(told):.2%})")
+        reach = 0.0 if name == LOOP else None
+        rows.append({"name": f"gain by holding back as pays under last year + 10 %, under {name}", "value": round(float(np.mean(told)), 4),
+                     "reach": reach, "ok": None if reach is None else float(np.mean(told)) <= reach})  # fmt: skip
+
+
+def _accelerators(rows: list[dict]) -> None:
+    """Print and keep what all sellers as one gain under the company's rule, by the accelerator above target."""
+    print("\nAll sellers as one, by what a sale above target pays against one below it")
+    for accelerator in (1.0, 1.25, 1.5, 2.0, 3.0):
+        told = gain(RULES[LOOP], World(share=1.0, accelerator=accelerator))
+        print(f"  {accelerator:4.2f} times {told:8.2%}")
+        rows.append({"name": f"gain by holding back, all as one, accelerator {accelerator}", "value": round(told, 4),
+                     "reach": None, "ok": None})  # fmt: skip
+
+
+def _many(rows: list[dict]) -> None:
+    """Print and keep the gain over companies drawn at random, with the interval of its mean, by seed."""
+    print(
+        f"\nSellers of {COMPANIES} companies a seed, attainment-only pay: mean gain, its 95 % interval, share who gain over 1 %"
+    )
+    worlds = {seed: drawn(seed, COMPANIES) for seed in SEEDS}
+    for name, rule in RULES.items():
+        found = {seed: np.array([gain(rule, world) for world in own]) for seed, own in worlds.items()}
+        every = np.concatenate(list(found.values()))
+        half = 1.96 * every.std(ddof=1) / np.sqrt(len(every))
+        seeds = " ".join(f"{own.mean():.2%}" for own in found.values())
+        print(f"  {name:50} {every.mean():7.2%} ± {half:.2%}  over 1 %: {(every > REACH).mean():4.0%}  by seed {seeds}")
+        reach = REACH if name == LOOP else None
+        rows.append({"name": f"mean gain over {len(every)} sellers: {name}", "value": round(float(every.mean()), 4),
+                     "low": round(float(every.mean() - half), 4), "high": round(float(every.mean() + half), 4), "reach": reach,
+                     "ok": None if reach is None else float(every.mean() + half) <= reach})  # fmt: skip
 
 
 def main() -> None:
-    """Print what each rule makes sellers hold back and what that gains them."""
-    rows = []
-    print(f"{'rule':50} {'commission':>10} {'held back':>10} {'gain in pay':>12} {'target / potential':>19}")
-    for commission in (0.0, 0.5):
-        for name, rule in RULES.items():
-            told = held_back(rule, commission)
-            print(f"{name:50} {commission:10.0%} {told['held']:10.1%} {told['gain']:12.1%} {told['level']:19.2f}")
-            reach = REACH if name.startswith("the loop") else None
-            rows.append({"name": f"gain by holding back: {name}, {commission:.0%} commission", "value": round(told["gain"], 4),
-                         "held_back": round(told["held"], 4), "target_over_potential": round(told["level"], 4),
-                         "reach": reach, "ok": None if reach is None else told["gain"] <= reach})  # fmt: skip
+    """Print what each way of setting targets makes sellers hold back and what that gains them."""
+    rows: list[dict] = []
+    _known(rows), _copied(rows), _accelerators(rows), _many(rows)
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
 
