@@ -12,12 +12,21 @@ import pandas as pd
 from markupsafe import Markup
 
 from salesloop.clean import plain
+from salesloop.messages import MISSING
 
 if TYPE_CHECKING:
     from salesloop.messages import Text
 
 MOST_ROWS, MOST_CHARACTERS = 500, 300
-_LEFT = {"text", "word"}
+SIGHT, SLACK = 12, 3
+"""Rows of a table in sight; the rest stands behind a fold unless it is no more than the slack."""
+WIDE, WIDEST = 9, 12
+"""Columns from which a table is set in smaller print."""
+SLIM, GAP, LONGEST = 64, 3, 22
+"""Letters that half a page is wide, those that a column's edges take, and the most that a cell asks for before it wraps."""
+_LEFT = {"text", "word", "scope"}
+_TOLD_ONCE = {"text", "word", "period", "scope"}
+_ONCE_ROWS, _ONCE_COLUMNS = 3, 8
 Mask = Callable[[str], str]
 
 
@@ -60,29 +69,96 @@ def html_table(
     """
     shown = [column for column in (columns or frame.columns) if column in frame]
     kinds = {column: (formats or {}).get(column) or _kind(frame[column]) for column in shown}
-    head = "".join(f'<th scope="col"{_side(kinds[c])}>{_say(text.label(c, stage), mask)}</th>' for c in shown)
-    first = frame[shown].head(most)
+    first = frame.head(most)
     units = frame["uom"].head(most).tolist() if "uom" in frame else None
-    told = [_told(first[column].tolist(), kinds[column], text, stage, units) for column in shown]
-    cells = [
-        _cells(words, kinds[column], mask, place) for place, (column, words) in enumerate(zip(shown, told, strict=True))
-    ]
-    body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True)) if cells else ""
+    told = {c: _told(first[c].tolist(), kinds[c], text, stage, units) for c in shown}
+    same = _told_once(frame, told, kinds, text)
+    told = {column: words for column, words in told.items() if column not in same}
+    head = "".join(f'<th scope="col"{_side(kinds[c])}>{_say(text.label(c, stage), mask)}</th>' for c in told)
+    cells = [_cells(words, kinds[c], mask, place) for place, (c, words) in enumerate(told.items())]
+    body = [f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True)] if cells else []
+    whole = len(frame) if rows is None else rows
+    sight = len(body) if whole <= SIGHT + SLACK else min(SIGHT, len(body))
+    look = _look({text.label(c, stage): words for c, words in told.items()})
+    made = [_once(same, text, stage, mask), _table(caption, head, body[:sight], look)]
+    if body[sight:]:
+        more = _table(text.t("report.table_rest", title=caption), head, body[sight:], look)
+        named = escape(text.t("report.table_more", n=len(body) - sight))
+        made.append(f'<details class="rest"><summary>{named}</summary>{more}</details>')
+    return Markup("".join(made) + _note(text, whole, most, sight, csv))
+
+
+def _table(caption: str, head: str, body: Sequence[str], look: str) -> str:
+    """Return one table in a region that scrolls by itself."""
     named = escape(plain(caption))
-    table = (
-        f'<div class="scroll" role="group" aria-label="{named}" tabindex="0"><table><caption>{named}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    return (
+        f'<div class="scroll{look}" role="group" aria-label="{named}" tabindex="0"><table><caption>{named}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
-    return Markup(table + _note(text, len(frame) if rows is None else rows, most, csv))
 
 
-def _note(text: Text, rows: int, most: int, csv: str) -> str:
+def _look(told: Mapping[str, Sequence[str]]) -> str:
+    """Return how a table is set: slim where half a page is enough for it, smaller where it has many columns."""
+    asked = sum(GAP + max(_asked(label, words)) for label, words in told.items())
+    if asked <= SLIM:
+        return " slim"
+    return " widest" if len(told) >= WIDEST else " wide" if len(told) >= WIDE else ""
+
+
+def _asked(label: str, words: Sequence[str]) -> list[int]:
+    """Return the letters that a heading's longest word and the cells of a column ask for; Chinese ones count double."""
+    found = [*label.split(), *dict.fromkeys(words)]
+    return [0, *(min(len(one) + sum(letter > "\u2e80" for letter in one[:LONGEST]), LONGEST) for one in found)]
+
+
+def is_slim(html: str) -> bool:
+    """Return whether half a page is enough for a table as `html_table` made it."""
+    return ' class="scroll slim"' in html[:1000]
+
+
+def _told_once(
+    frame: pd.DataFrame, told: Mapping[str, list[str]], kinds: Mapping[str, str], text: Text
+) -> dict[str, str]:
+    """Return the columns of a wide table that hold one word or no value at all in every row, and what they hold."""
+    if len(frame) < _ONCE_ROWS or len(told) < _ONCE_COLUMNS:
+        return {}
+    same = {}
+    for column in list(told)[1:]:
+        alone = len(set(told[column])) == 1 and (kinds[column] in _TOLD_ONCE or frame[column].isna().all())
+        if alone and frame[column].map(str).nunique() == 1:
+            same[column] = told[column][0]
+    return same
+
+
+def _once(same: Mapping[str, str], text: Text, stage: str, mask: Mask) -> str:
+    """Return the line that tells what every row has in common; nothing is left out without a word."""
+    if not same:
+        return ""
+    absent = [text.label(column, stage) for column, words in same.items() if words == MISSING]
+    alike = [f"{text.label(column, stage)}: {words}" for column, words in same.items() if words != MISSING]
+    told = [text.t("report.table_alike", what=" · ".join(alike))] if alike else []
+    told += [text.t("report.table_absent", what=", ".join(absent))] if absent else []
+    return f'<p class="note alike">{_say(" ".join(told), mask)}</p>'
+
+
+def _note(text: Text, rows: int, most: int, sight: int, csv: str) -> str:
+    """Return what is said below a table: that it is empty, cut or continued, and where all rows are."""
     if rows == 0:
         return f'<p class="note">{escape(text.t("report.table_empty"))}</p>'
-    if rows <= most:
+    if rows <= sight:
         return ""
     link = f' <a href="{escape(csv)}">{escape(text.t("report.table_csv"))}</a>' if csv else ""
-    return f'<p class="note">{escape(text.t("report.table_cut", shown=most, rows=rows))}{link}</p>'
+    said = (
+        [f'<p class="note">{escape(text.t("report.table_cut", shown=most, rows=rows))}{link}</p>']
+        if rows > most
+        else ([f'<p class="note screen">{link.strip()}</p>'] if link else [])
+    )
+    where = (
+        text.t("report.table_printed", n=rows - sight, file=csv.rpartition("/")[2])
+        if csv
+        else text.t("report.table_unprinted", n=rows - sight)
+    )
+    return "".join([*said, f'<p class="note paper">{escape(where)}</p>'])
 
 
 def _kind(values: pd.Series) -> str:

@@ -97,16 +97,29 @@ class Items:
         spec = self.results.tables[name]
         return self.words(spec["title"], spec.get("values", {}))
 
-    def figure(self, name: str) -> dict:
-        """Return what a page needs of a figure: title, alternative text, both drawings, its table."""
+    def figure(self, name: str, *, half: bool = False) -> dict:
+        """Return what a page needs of a figure: title, alternative text, drawings, its table.
+
+        Parameters
+        ----------
+        name : str
+            The figure.
+        half : bool, default False
+            Whether it takes half a page's width: then the narrow drawing serves every screen and paper.
+        """
         spec = next(figure for figure in self.results.figures if figure["name"] == name)
-        title = self.words(spec["title"], spec["values"])
-        wide, narrow = self._drawing(spec, False), self._drawing(spec, True)
-        return {
-            "id": f"{self.stage}-{name}", "title": title, "alt": self.words(spec["alt"], spec["values"]),
-            "wide": data_uri(wide), "narrow": data_uri(narrow), "size": size(wide), "narrow_size": size(narrow),
+        title, narrow = self.words(spec["title"], spec["values"]), self._drawing(spec, True)
+        told: dict = {"id": f"{self.stage}-{name}", "title": title, "alt": self.words(spec["alt"], spec["values"])}
+        told |= {
+            "half": half,
+            "narrow": data_uri(narrow),
+            "narrow_size": size(narrow),
             "table": self._table_of(spec, title),
-        }  # fmt: skip
+        }
+        if half:
+            return told
+        wide = self._drawing(spec, False)
+        return {**told, "wide": data_uri(wide), "size": size(wide)}
 
     def _drawing(self, spec: dict, narrow: bool) -> str:
         """Return a drawing, kept beside the results once it was made; one with names hidden is never kept."""

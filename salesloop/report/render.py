@@ -16,7 +16,7 @@ from salesloop.report import foreign, names
 from salesloop.report.items import Items, Manner, fitting, paragraph
 from salesloop.report.page import others, page, stage_name
 from salesloop.results import MIME, Results
-from salesloop.tables import MOST_ROWS
+from salesloop.tables import MOST_ROWS, is_slim
 
 LIMIT = 1_500_000
 
@@ -122,7 +122,35 @@ def _sections(cells: nbformat.NotebookNode, stage: str, manner: Manner, items: I
             made[-1].items += [shown for output in cell.outputs if (shown := _shown(output, stage, manner, items))]
             if cell.source.strip() and "injected-parameters" not in cell.metadata.get("tags", []):
                 made[-1].code.append(plain(cell.source))
+    for section in made:
+        section.items = arranged(section.items, items)
     return [section for section in made if section.title or section.prose or section.items or section.code]
+
+
+def arranged(shown: list[dict], items: Items | None) -> list[dict]:
+    """Return what a section shows as it stands on the page: what it says first, then what shows it, small things in pairs.
+
+    Parameters
+    ----------
+    shown : list of dict
+        From the section's code cells: sentences, tables, figures by name, foreign outputs.
+    items : Items or None
+        What draws the figures.
+    """
+    made = [one for one in shown if one["kind"] == "sentence"]
+    for one in (one for one in shown if one["kind"] != "sentence"):
+        last = made[-1] if made else {}
+        if one.get("small") and last.get("small"):
+            made[-1] = {"kind": "pair", "items": [last, one]}
+        else:
+            made.append(one)
+    return [_drawn(one, items) for one in made]
+
+
+def _drawn(one: dict, items: Items | None, *, half: bool = False) -> dict:
+    if one["kind"] == "pair":
+        return {**one, "items": [_drawn(part, items, half=True) for part in one["items"]]}
+    return {**one, "figure": items.figure(one["name"], half=half)} if one["kind"] == "figure" and items else one
 
 
 def _prose(cell: nbformat.NotebookNode, stage: str, text: Text) -> tuple[str, str]:
@@ -155,7 +183,8 @@ def _result(mark: dict, items: Items) -> dict | None:
         ids = [said["id"] for said in items.results.sentences]
         return None if index == _lead_index(ids) else {"kind": kind, "html": paragraph(items.sentence(index))}
     if kind == "table":
-        return {"kind": kind, "title": items.title(name), "html": items.table(name)}
+        html = items.table(name)
+        return {"kind": kind, "title": items.title(name), "html": html, "small": is_slim(html)}
     if kind == "figure":
-        return {"kind": kind, "figure": items.figure(name)}
+        return {"kind": kind, "name": name, "small": True}
     return None

@@ -105,7 +105,9 @@ def notebook(folder: Path, *, prose: str = "", foreign: tuple = ()) -> Path:
         new_code_cell('unit = "demo"', id="parameters", metadata={"tags": ["parameters"]}),
         new_code_cell('stage.say("sample.headline")', id="say", outputs=said),
         new_markdown_cell(prose or "## Details\nThese are the **details**.", id="more"),
-        new_code_cell("stage.figure(...)", id="draw", outputs=[mark("figure", "fan"), mark("figure", "teams")]),
+        new_code_cell("stage.figure(...)", id="draw", outputs=[mark("figure", "fan")]),
+        new_markdown_cell("By team.", id="teams"),
+        new_code_cell("stage.figure(...)", id="draw-teams", outputs=[mark("figure", "teams")]),
         new_code_cell("stage.table(...)", id="list", outputs=[mark("table", "deals")]),
         new_code_cell("own()", id="own", outputs=list(foreign)),
     ]

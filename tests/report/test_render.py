@@ -3,8 +3,11 @@
 import re
 from string import Formatter
 
-from salesloop.messages import catalogue
+from salesloop.messages import Text, catalogue
 from salesloop.report import render_stage
+from salesloop.report.items import Items, Manner
+from salesloop.report.render import arranged
+from salesloop.results import Results
 from tests.report import sample
 
 
@@ -39,6 +42,19 @@ def test_figures_carry_both_drawings_and_real_words(made):
     assert all('src="data:image/svg+xml;base64,' in image for image in images)
     assert 'alt="A line that rises from ¥4.0M, with its range."' in images[0]
     assert english.count('media="(max-width: 640px)" srcset="data:image/svg+xml;base64,') == 2
+
+
+def test_what_is_said_comes_first_and_small_things_stand_in_pairs():
+    said, wide = {"kind": "sentence"}, {"kind": "table"}
+    small = [{"kind": "table", "small": True, "n": n} for n in range(3)]
+    found = arranged([small[0], wide, small[1], said, small[2]], None)
+    assert found == [said, small[0], wide, {"kind": "pair", "items": small[1:]}]
+
+
+def test_half_a_figure_carries_the_narrow_drawing_alone(made):
+    items = Items(Results(made / "results", "sample"), Manner(Text("en", "CNY")))
+    drawn = items.figure("fan", half=True)
+    assert drawn["narrow_size"][0] < 400 and "wide" not in drawn
 
 
 def test_same_results_give_the_same_bytes(made, tmp_path):
