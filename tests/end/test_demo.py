@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -122,13 +121,12 @@ def test_no_page_holds_a_secret_or_asks_for_anything_outside(root):
         assert "<script" not in text
 
 
-def test_nothing_changed_is_quick_and_changes_nothing(root):
+def test_nothing_changed_runs_nothing_and_changes_nothing(root):
     before = (root / "params" / "demo" / "ledger.jsonl").read_bytes()
     stamp = (root / "reports" / "demo" / LAST / "manifest.json").stat().st_mtime_ns
-    start = time.perf_counter()
     done = command(root, "report")
     assert done.returncode == 0
-    assert time.perf_counter() - start < 30  # a bound that a re-run of one stage would break; the figure is bench-run's
+    assert "elapsed" not in done.stdout  # no stage's line
     assert (root / "params" / "demo" / "ledger.jsonl").read_bytes() == before
     assert (root / "reports" / "demo" / LAST / "manifest.json").stat().st_mtime_ns == stamp
 

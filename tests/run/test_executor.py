@@ -101,8 +101,8 @@ def test_a_killed_process_is_told_with_the_cell_it_was_in_and_harms_no_other():
 def test_a_timeout_kills_all_that_the_process_began():
     begun = time.monotonic()
     with pytest.raises(TimedOut) as caught:
-        fresh(hang, timeout=1.0)
-    assert time.monotonic() - begun < 8
+        fresh(hang, timeout=4.0)
+    assert time.monotonic() - begun < 120  # not the 300 seconds that both would sleep
     assert gone(int(caught.value.thing))
 
 
@@ -125,7 +125,7 @@ def test_leaving_early_ends_what_is_at_work():
         future = pool.submit(fresh, hang)
         threading.Event().wait(0.5)
         raise KeyboardInterrupt
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 120  # not the 300 seconds that it would sleep
     assert isinstance(future.exception(), ChildDied)
 
 

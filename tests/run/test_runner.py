@@ -136,8 +136,8 @@ def test_a_killed_process_costs_one_stage(three):
 
 def test_a_timeout_names_the_cell(three):
     three.notebook("10_one", "import time\ntime.sleep(60)")
-    summary = three.run(timeout=1.5)
-    assert summary.gaps == [{"stage": "one", "cell": "a", "reason": "not done after 1.5 seconds"}]
+    summary = three.run(timeout=8)
+    assert summary.gaps == [{"stage": "one", "cell": "a", "reason": "not done after 8 seconds"}]
     assert summary.status == {"one": "failed", "two": "done", "brief": "done"}
 
 

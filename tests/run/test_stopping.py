@@ -56,7 +56,7 @@ def test_ctrl_c_ends_children_and_leaves_the_last_report(published):
     run = begin("plain_run", published)
     child = child_of(published)
     os.killpg(run.pid, signal.SIGINT)
-    told, _ = run.communicate(timeout=20)
+    told, _ = run.communicate(timeout=120)
     assert run.returncode == 130, told
     assert gone(child)
     assert "Traceback" not in told
@@ -70,7 +70,7 @@ def test_kill_9_ends_children_and_the_next_run_heals(published):
     run = begin("plain_run", published)
     child = child_of(published)
     run.kill()
-    run.communicate(timeout=20)
+    run.communicate(timeout=120)
     assert gone(child)
     assert page_of(published) == before
     published.notebook("10_one", value(3))
