@@ -9,13 +9,13 @@ import pandas as pd
 
 from salesloop import periods
 from salesloop.metrics import pipeline
-from salesloop.metrics.forecast import backtest, bridge, calls, deals, outlook, rules, say
+from salesloop.metrics.forecast import backtest, bridge, calls, deals, monthly, outlook, rules, say
 from salesloop.metrics.forecast.backtest import accuracy, as_known, monthly_bookings, with_combined
 from salesloop.metrics.forecast.rules import call_correction, interval_scale, method_weights
 
 __all__ = [
     "accuracy", "as_known", "backtest", "bridge", "call_correction", "calls", "deals", "draw", "draw_before",
-    "interval_scale", "learn", "method_weights", "monthly_bookings", "outlook", "past_probabilities", "rules", "say",
+    "interval_scale", "learn", "method_weights", "monthly", "monthly_bookings", "outlook", "past_probabilities", "rules", "say",
     "tested", "weights_in_force", "with_combined",
 ]  # fmt: skip
 HORIZON, DRAWS, SEED = 12, 5000, 20
@@ -70,9 +70,16 @@ def tested(
     period: pd.Period,
     state_known: str,
     country: str,
+    told: monthly.Monthly | None = None,
 ) -> pd.DataFrame:
-    """Return the back-test; where the past state is known by dates alone the pipeline takes no part in it."""
-    errors = backtest.run(known, events, period=period, country=country, staged=state_known != "dates", stages=stages)
+    """Return the back-test; where the past state is known by dates alone the pipeline takes no part in it.
+
+    With `told`, the monthly series' side of it is what that forecast of the panel would have said at earlier ends.
+    """
+    errors = backtest.run(
+        known, events, period=period, country=country, staged=state_known != "dates", stages=stages,
+        past=None if told is None else told.errors,
+    )  # fmt: skip
     return errors[errors["method"] != "pipeline"] if state_known == "dates" else errors
 
 

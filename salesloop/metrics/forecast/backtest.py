@@ -50,9 +50,15 @@ def monthly_bookings(deals: pd.DataFrame, last: pd.Period) -> pd.Series:
 
 def run(
     deals: pd.DataFrame, events: pd.DataFrame, *, period: pd.Period, country: str, staged: bool, stages: pd.DataFrame | None,
-    origins: int = ORIGINS,
+    origins: int = ORIGINS, past: pd.DataFrame | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Return back-test forecasts of the company's bookings.
+
+    Parameters
+    ----------
+    past : DataFrame, optional
+        What the company's series would have told at earlier ends, ``made_in, period, forecast``, from
+        `monthly.forecast`; by default each end is forecast anew from the company's series alone.
 
     Returns
     -------
@@ -67,21 +73,26 @@ def run(
         known = actual[actual.index <= origin]
         if len(known) < _LEAST_HISTORY:
             continue
-        rows += _series_rows(known, actual, origin, country)
+        rows += _series_rows(known, actual, origin, _ahead(known, origin, country, past))
         rows += _pipeline_rows(deals, events, actual, origin, country, staged, stages)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _series_rows(known: pd.Series, actual: pd.Series, origin: pd.Period, country: str) -> list[dict]:
-    told = {
-        "series": series.point(known, LEADS, country=country),
-        "seasonal_naive": series.seasonal_naive(known.to_numpy()[None], LEADS)[0],
-    }
+def _ahead(known: pd.Series, origin: pd.Period, country: str, past: pd.DataFrame | None) -> np.ndarray:
+    """Return the series' forecasts of the next months as made at an earlier end; NaN where none was made."""
+    if past is None:
+        return series.point(known, LEADS, country=country)
+    then = past[past["made_in"] == origin].set_index("period")["forecast"]
+    return then.reindex(pd.period_range(origin + 1, periods=LEADS, freq="M")).to_numpy(dtype=float)
+
+
+def _series_rows(known: pd.Series, actual: pd.Series, origin: pd.Period, ahead: np.ndarray) -> list[dict]:
+    told = {"series": ahead, "seasonal_naive": series.seasonal_naive(known.to_numpy()[None], LEADS)[0]}
     return [
         {"made_in": origin, "lead_months": lead, "period": origin + lead, "method": name, "forecast": float(ahead[lead - 1]),
          "actual": float(actual[origin + lead]), "p10": np.nan, "p50": np.nan, "p90": np.nan}
         for lead in range(1, LEADS + 1) if origin + lead in actual.index
-        for name, ahead in told.items()
+        for name, ahead in told.items() if np.isfinite(ahead[lead - 1])
     ]  # fmt: skip
 
 

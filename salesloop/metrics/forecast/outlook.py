@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics import series
-from salesloop.metrics.forecast import rules
+from salesloop.metrics.forecast import monthly, rules
 from salesloop.metrics.pipeline import PARTS, Draws
 from salesloop.metrics.pipeline.simulate import NOBODY
 from salesloop.metrics.series import past, pool
@@ -29,11 +29,14 @@ class Outlook:
         What it rests on.
     weights : DataFrame
         ``lead_months, pipeline, series`` as used.
+    wide : bool
+        Whether 95 % intervals can be stated; otherwise 80 % is the widest.
     """
 
     draws: Draws
     basis: str
     weights: pd.DataFrame
+    wide: bool = True
 
 
 def join(
@@ -45,6 +48,7 @@ def join(
     scale: float = 1.0,
     seed: int = 1,
     country: str | None = None,
+    ahead: pd.DataFrame | None = None,
 ) -> Outlook:
     """Move the pipeline's draws to the weighted mean of pipeline and series, and widen or narrow them.
 
@@ -64,6 +68,9 @@ def join(
         For the draws where there is a series alone.
     country : str, optional
         Whose working days and holidays move the months of the series.
+    ahead : DataFrame, optional
+        The company's months as its series tells them, mean and quantiles: `Monthly.company`. By default its series is
+        forecast here, alone.
 
     Returns
     -------
@@ -71,18 +78,25 @@ def join(
         Every level adds up in every draw, because all are sums of the same amounts by owner.
     """
     horizon = len(drawn.months)
-    told = series.point(history, horizon, country=country) if len(history) else np.full(horizon, np.nan)
+    told = _series_mean(history, horizon, country, ahead)
     has_pipeline = drawn.total().any()
     if not has_pipeline and not len(history):
         return Outlook(drawn, "none", _weight_table(horizon, {}))
     if not has_pipeline:
         return Outlook(
-            _series_only(drawn, history, told, shares, seed),
+            _series_only(drawn, history, told, shares, seed, ahead),
             "series",
             _weight_table(horizon, {"1": {"pipeline": 0.0, "series": 1.0}}),
+            wide=ahead is not None and len(ahead) > 0 and bool(ahead["p2_5"].notna().all()),
         )
     used = _weight_table(horizon, weights if len(history) >= 3 else {"1": {"pipeline": 1.0, "series": 0.0}})
     return Outlook(_moved(drawn, told, used, scale), "combined" if (used["series"] > 0).any() else "pipeline", used)
+
+
+def _series_mean(history: pd.Series, horizon: int, country: str | None, ahead: pd.DataFrame | None) -> np.ndarray:
+    if ahead is not None and len(ahead) >= horizon:
+        return ahead["mean"].to_numpy(dtype=float)[:horizon]
+    return series.point(history, horizon, country=country) if len(history) else np.full(horizon, np.nan)
 
 
 def owner_shares(deals: pd.DataFrame, owners: list[str], last: pd.Period) -> np.ndarray:
@@ -114,14 +128,18 @@ def _moved(drawn: Draws, told: np.ndarray, used: pd.DataFrame, scale: float) -> 
     return replace(drawn, amount=amount)
 
 
-def _series_only(drawn: Draws, history: pd.Series, told: np.ndarray, shares: np.ndarray, seed: int) -> Draws:
-    """Draw from the series' past errors, and give each month to the owners by their share; all of it is new business."""
-    values, horizon, n = history.to_numpy(), len(drawn.months), drawn.n
-    ratios = _past_ratios(values)
-    pick = np.random.default_rng(seed).integers(0, len(ratios), n)
+def _series_only(
+    drawn: Draws, history: pd.Series, told: np.ndarray, shares: np.ndarray, seed: int, ahead: pd.DataFrame | None
+) -> Draws:
+    """Draw from the series' intervals, and give each month to the owners by their share; all of it is new business."""
+    horizon, n = len(drawn.months), drawn.n
+    if ahead is not None and len(ahead) >= horizon:
+        total = monthly.sampled(ahead.iloc[:horizon], n, seed)
+    else:
+        ratios = _past_ratios(history.to_numpy())
+        total = told[:, None] * ratios[np.random.default_rng(seed).integers(0, len(ratios), n)][None]
     amount = np.zeros_like(drawn.amount)
-    for month in range(horizon):
-        amount[PARTS.index("new"), :, month] = np.round(shares[:, None] * told[month] * ratios[pick][None])
+    amount[PARTS.index("new")] = np.round(shares[:, None, None] * total[None])
     return replace(drawn, amount=amount)
 
 
@@ -181,7 +199,7 @@ def by_level(outlook: Outlook, who: pd.DataFrame, made_in: pd.Period) -> pd.Data
             tables.append(_told(owner[rows].sum(axis=0), outlook.draws.months).assign(level=level, name=name))
     made = pd.concat(tables, ignore_index=True)
     made["name"] = made["name"].astype(object).where(made["name"].notna(), None)
-    if outlook.basis == "series":
+    if not outlook.wide:
         made[["p2_5", "p97_5"]] = np.nan
     made.insert(0, "made_in", made_in)
     return made[["made_in", "level", "name", "period", "lead_months", "mean", *QUANTILES]]

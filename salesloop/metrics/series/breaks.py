@@ -10,14 +10,15 @@ _LEAST_SIDE = 6
 _CRITICAL = 4.3
 """The scan's largest t, above which a jump counts: under 5 % of steady series of 18-60 months reach it."""
 _LEAST_JUMP = 0.2
-_WINDOW = 36
+_WINDOW, _LOCAL = 36, 24
 
 
 def find(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where each series broke and by how much.
 
     A jump of the log level is scanned over the last 36 months, at all with at least six on either side, by a t statistic whose noise
-    is widened by its autocorrelation; a straight trend is taken out, so that slow growth is not taken for a jump.
+    is widened by its autocorrelation; a straight trend is taken out, so that slow growth is not taken for a jump. How large
+    it is, is told by the levels of up to two years on either side, and nothing is found where these moved the other way.
 
     Parameters
     ----------
@@ -43,9 +44,11 @@ def find(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     known = np.isfinite(recent)
     usable = np.flatnonzero((~known | (recent > 0)).all(axis=1) & (known.sum(axis=1) >= 2 * _LEAST_SIDE))
     if len(usable):
-        place, jump = _scan(np.log(np.where(known[usable], recent[usable], 1.0)), known[usable])
-        at[usable] = np.where(place > 0, offset + place, -1)
-        factor[usable] = np.exp(jump)
+        logs = np.log(np.where(known[usable], recent[usable], 1.0))
+        place, jump = _scan(logs, known[usable])
+        step = _step(logs, known[usable], place)
+        real = (place > 0) & (step * jump > 0)
+        at[usable], factor[usable] = np.where(real, offset + place, -1), np.exp(np.where(real, step, 0.0))
     return at, factor
 
 
@@ -77,6 +80,15 @@ def _scan(logs: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         best, found, size = np.where(better, t, best), np.where(better, place, found), np.where(better, jump, size)
     sure = (best > _CRITICAL) & (np.abs(size) > _LEAST_JUMP)
     return np.where(sure, found, 0), np.where(sure, size, 0.0)
+
+
+def _step(logs: np.ndarray, known: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Return the mean log level of up to two years from a place on, less that of up to two years before it."""
+    column, at = np.arange(logs.shape[1])[None], place[:, None]
+    after = known & (column >= at) & (column < at + _LOCAL)
+    before = known & (column < at) & (column >= at - _LOCAL)
+    mean = [(logs * side).sum(axis=1) / np.maximum(side.sum(axis=1), 1) for side in (after, before)]
+    return mean[0] - mean[1]
 
 
 def _straight(rows: np.ndarray, on: np.ndarray) -> np.ndarray:

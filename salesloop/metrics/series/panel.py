@@ -187,28 +187,28 @@ def _joined(flat, pasts, ids: list, horizon: int, period: int, notes: list[dict]
     if len(dense) < stack.LEAST_SERIES:
         notes.append({"unique_id": None, "kind": "stack_few", "period": None, "value": len(dense)})
         return mean, method, errors
-    return _stacked(
-        stack.origins(pasts, rolled, period), dense, safe, told, mean, method, horizon, period, notes, errors
-    )
+    rows = stack.origins(pasts, rolled, period)
+    return _stacked(rows, dense, safe, told, mean, method, horizon, period, notes, errors)
 
 
 def _stacked(rows, dense, safe, told, mean, method, horizon, period, notes, errors):
-    """Let the stack in where enough series can teach it and it beats the average on series it has not seen."""
-    inside = np.isin(rows.series, dense)
+    """Let the stack in where enough series can teach it and it would have bettered the average in months it had not seen.
+
+    The test is at half the weight that is used: it learns from a part of the history only.
+    """
+    inside, share = np.isin(rows.series, dense), stack.weight(len(dense))
     part = stack.Origins(*(getattr(rows, name)[inside] for name in stack.Origins.__dataclass_fields__))
-    stacked, unseen = stack.fit(part)
-    gain = np.abs(unseen - part.actual) / part.scale - np.abs(part.average - part.actual) / part.scale
-    won, base = gain.mean() < 0, float((np.abs(part.average - part.actual) / part.scale).mean())
-    kind = "stack_used" if won else "stack_lost"
-    notes.append({"unique_id": None, "kind": kind, "period": None, "value": float(gain.mean() / max(base, 1e-12))})
-    if not won:
+    unseen = stack.forward(part)
+    gain = stack.gain(part, unseen, share / 2)
+    notes.append({"unique_id": None, "kind": "stack_used" if gain > 0 else "stack_lost", "period": None, "value": gain})
+    if not gain > 0:
         return mean, method, errors
     seen, scale = stack.features(safe[dense], {k: v[dense] for k, v in told.items()}, period)
-    shift = stacked.predict(seen.reshape(-1, seen.shape[2]))
-    mean[dense] = mean[dense] + shift.reshape(len(dense), horizon) * scale[:, None]
-    method[dense], told_then = "stack", rows.average.copy()
-    told_then[inside] = unseen
-    names = {"series": rows.series, "end": rows.end, "lead": rows.lead, "forecast": told_then, "actual": rows.actual}
+    shift = stack.fit(part).predict(seen.reshape(-1, seen.shape[2])).reshape(len(dense), horizon)
+    mean[dense] = mean[dense] + share * shift * scale[:, None]
+    method[dense], then = "stack", rows.average.copy()
+    then[inside] += share * np.nan_to_num(unseen) * part.scale
+    names = {"series": rows.series, "end": rows.end, "lead": rows.lead, "forecast": then, "actual": rows.actual}
     return mean, method, names
 
 

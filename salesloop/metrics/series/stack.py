@@ -2,11 +2,12 @@
 
 What it sees of a series is relative to its level and to the average's forecast, so that large and small series teach
 each other (Montero-Manso and Hyndman 2021 on global models). It enters only where many series can teach it and only
-where it beats the average on series it has not seen.
+where it would have made the average better in months that it has not seen; then a part of its correction is used.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,8 @@ from salesloop.metrics.series import past, pool, season
 
 LEAST_SERIES = 30
 LEAST_KNOWN = 8
-_FOLDS = 3
+_FOLDS, _BLOCKS, _LEAST_ROWS = 3, 3, 200
+_MOST_WEIGHT = 0.75
 _MOST_ROWS = 170_000
 _TREES: dict[str, Any] = {
     "loss": "absolute_error", "max_iter": 60, "learning_rate": 0.08, "max_leaf_nodes": 15, "max_features": 0.3,
@@ -113,7 +115,7 @@ def _column(values: np.ndarray, at: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Stack:
-    """A fitted stack: the models of all folds, each with the features that it reads."""
+    """A fitted stack: its models, each with the features that it reads."""
 
     models: list[Any]
     kept: list[np.ndarray]
@@ -124,25 +126,52 @@ class Stack:
         return np.mean(told, axis=0)
 
 
-def fit(rows: Origins) -> tuple[Stack, np.ndarray]:
-    """Fit a model to all series but those of a fold, for each of three folds.
+def weight(count: int) -> float:
+    """Return the share of the learned correction that is used: half of it with 30 series, three quarters with very many.
 
-    Returns
-    -------
-    stack : Stack
-        Their mean forecasts what comes next.
-    unseen : ndarray
-        The forecast of each row by the model that has not seen the row's series.
+    Examples
+    --------
+    >>> weight(30), round(weight(300), 2)
+    (0.5, 0.71)
     """
-    stack, told = Stack([], []), np.zeros(len(rows.target))
+    return _MOST_WEIGHT * count / (count + LEAST_SERIES / 2)
+
+
+def fit(rows: Origins) -> Stack:
+    """Fit a model to all series but those of a fold, for each of three folds; their mean forecasts what comes next."""
+    stack = Stack([], [])
     for fold in range(_FOLDS):
         out = rows.series % _FOLDS == fold
         if out.any() and not out.all():
             model, kept = _one(rows.features[~out], rows.target[~out], fold)
             stack.models.append(model)
             stack.kept.append(kept)
-            told[out] = model.predict(rows.features[out][:, kept])
-    return stack, np.maximum(rows.average + told * rows.scale, 0.0)
+    return stack
+
+
+def forward(rows: Origins) -> np.ndarray:
+    """Return each row's correction as learned from nothing but what had come by then; NaN for the first third of ends.
+
+    Series of one panel share their months, so that a series which a model has not seen is no proof: only months are.
+    """
+    ends, told = np.unique(rows.end), np.full(len(rows.target), np.nan)
+    cuts = [*ends[np.arange(1, _BLOCKS) * len(ends) // _BLOCKS], ends[-1] + 1]
+    for cut, after in itertools.pairwise(cuts):
+        known, now = rows.end + rows.lead <= cut, (rows.end >= cut) & (rows.end < after)
+        if known.sum() >= _LEAST_ROWS and now.any():
+            model, kept = _one(rows.features[known], rows.target[known], 0)
+            told[now] = model.predict(rows.features[now][:, kept])
+    return told
+
+
+def gain(rows: Origins, told: np.ndarray, share: float) -> float:
+    """Return by how much a share of the forward corrections would have lessened the mean absolute error of the average.
+
+    Negative where it would have added to it, NaN where no row has a forward correction.
+    """
+    known = np.isfinite(told)
+    base = np.abs(rows.target[known]).sum()
+    return float(1 - np.abs(rows.target[known] - share * told[known]).sum() / base) if base > 0 else float("nan")
 
 
 def _one(seen: np.ndarray, target: np.ndarray, seed: int) -> tuple[Any, np.ndarray]:
