@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from salesloop.sources import values, words
+from salesloop.sources import statuses, values, words
 from salesloop.sources.frame import Frame
 
 _DEAD = ("作废", "无效", "invalid", "void", "ineffective", "未生效", "审核中", "under review", "under_review")
@@ -15,7 +16,9 @@ _DEAD = ("作废", "无效", "invalid", "void", "ineffective", "未生效", "审
 
 def shape_deals(frame: Frame) -> None:
     """Fill status, closing date and forecast category, and flag what contradicts itself."""
+    _by_flags(frame)
     _void_by_life(frame)
+    _amount(frame)
     status = frame.get("status")
     frame.flag(
         "missing_status",
@@ -37,6 +40,38 @@ def shape_deals(frame: Frame) -> None:
     if frame.has("forecast_category_raw") and not frame.has("forecast_category"):
         frame.columns["forecast_category"] = _standard(frame.get("forecast_category_raw"), "forecast_category")
     _check_deals(frame, status)
+
+
+def _by_flags(frame: Frame) -> None:
+    """Let flags of won and closed deals decide where they contradict what the status's word says."""
+    won, closed, lost = (
+        statuses.flag(frame.sheet, frame.entry, name) for name in ("_is_won", "_is_closed", "_is_lost")
+    )
+    if won is None or (closed is None and lost is None):
+        return
+    over = np.logical_or.reduce([mask for mask in (closed, lost) if mask is not None])
+    said = frame.get("status")
+    keep = pc.fill_null(pc.equal(said, "void"), False)
+    told = pc.if_else(pa.array(won), "won", pc.if_else(pa.array(over), "lost", "open"))
+    made = pc.if_else(keep, said, told)
+    changed = pc.and_(pc.is_valid(said), pc.not_equal(said, made))
+    frame.flag(
+        "status_by_flag", changed, "a stage whose meaning the flags of the row correct", column=frame.label("_is_won")
+    )
+    frame.columns["status"] = made
+
+
+def _amount(frame: Frame) -> None:
+    """Take a won deal's actual revenue, else the estimate, where a source keeps the two apart."""
+    have = [name for name in ("_won_amount", "_est_amount") if frame.has(name)]
+    if not have:
+        return
+    won = pc.fill_null(pc.equal(frame.get("status"), "won"), False)
+    nothing = pa.scalar(None, values.MONEY)
+    actual = pc.if_else(won, frame.get("_won_amount"), nothing)
+    frame.columns["amount"] = pc.coalesce(frame.get("amount"), actual, frame.get("_est_amount"))
+    names = " for won deals, else ".join(repr(frame.label(name)) for name in have)
+    frame.report.notes.append(f"the amount is {names}")
 
 
 def _closing_by_stand_in(frame: Frame) -> None:

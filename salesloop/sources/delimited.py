@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from salesloop.errors import DataError
-from salesloop.sources import decode, header
+from salesloop.sources import decode, header, tails
 from salesloop.sources.sheet import Sheet, from_arrays, record
 
 _HEAD = 1 << 20
@@ -60,6 +60,7 @@ def read(
     if found.note and (shown := [label for label in labels if not label.isascii()][:3]):
         sheet.notes[0] += f" ({', '.join(shown)})"
     if at:
+        sheet.titles = header.titles(rows[:at])
         sheet.notes.append(f"{at} {'row' if at == 1 else 'rows'} above the header left out")
     if sign != ",":
         sheet.notes.append(f"cells are separated by {'tabs' if sign == chr(9) else repr(sign)}")
@@ -187,7 +188,7 @@ def _finish(
         columns, numbers = _insert(columns, numbers, mended)
     sheet.rows = numbers
     made = from_arrays(sheet, labels, columns)
-    return without_totals(made)
+    return tails.tidied(made)
 
 
 def _cells(text: str, sign: str, quotes: str | None) -> list[str]:
@@ -209,33 +210,3 @@ def _insert(columns: list[pa.Array], numbers: np.ndarray, mended: list[tuple[int
         both = pa.concat_arrays([column, pa.array([cells[i] for _, cells in mended], pa.string())])
         made.append(both.take(order))
     return made, np.sort(rows, kind="stable")
-
-
-def without_totals(sheet: Sheet) -> Sheet:
-    """Return the sheet with its total rows and remarks set aside, and the totals that they state noted."""
-    if not len(sheet) or not sheet.labels:
-        return sheet
-    keep = np.ones(len(sheet), bool)
-    for at in _candidates(sheet):
-        cells = [sheet.cells[label][int(at)].as_py() for label in sheet.labels]
-        total = header.is_total(cells)
-        if total or header.is_footer(cells):
-            keep[at] = False
-            rule, found = ("total_row", "a row of totals") if total else ("footer", "a remark below the table")
-            sheet.bad.append((int(sheet.rows[at]), rule, found, record(sheet.labels, cells)))
-            if total and at >= len(sheet) - 5:
-                sheet.stated = {
-                    label: text for label, text in zip(sheet.labels, cells) if text and not header.is_total([text])
-                }
-    return sheet.take(keep) if not keep.all() else sheet
-
-
-def _candidates(sheet: Sheet) -> list[int]:
-    """Return the rows that may be totals or remarks: the last ones, and those whose first cell says so."""
-    first = sheet.cells[sheet.labels[0]]
-    said = pc.match_substring_regex(
-        first.dictionary, r"(?i)^\W*(合计|总计|小计|汇总|總計|合計|小計|grand total|sub ?total|total|sum)"
-    )
-    hits = np.flatnonzero(said.take(first.indices).to_numpy(zero_copy_only=False))
-    last = range(max(0, len(sheet) - 8), len(sheet))
-    return sorted({*hits[:2000].tolist(), *last})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from salesloop.schema import TABLES
-from salesloop.sources import labels
+from salesloop.sources import labels, spans
 from salesloop.sources.labels import Kind, key, kinds, known_keys
 from salesloop.sources.sheet import Sheet
 
@@ -75,10 +75,17 @@ def match(sheet: Sheet, only: str | None = None) -> Match:
         return Match(None, why="no known table has such columns")
     best = found[0][1]
     instead = [one for _, one in found if best.kind and one.kind and one.kind.name == best.kind.unless]
-    best = instead[0] if instead else best
+    best = instead[0] if instead else _named_closer(sheet, best, [one for _, one in found])
     if len(found) > 1 and found[1][0] > found[0][0] - 0.5 and not _hint(sheet, best.kind):
         best.close = found[1][1].kind.name if found[1][1].kind else ""
     return best
+
+
+def _named_closer(sheet: Sheet, best: Match, others: list[Match]) -> Match:
+    """Return the match whose word in the file's name holds the best one's, as "opportunity history" holds "opportunity"."""
+    word = _word(sheet, best.kind)
+    closer = [one for one in others if word and word in (longer := _word(sheet, one.kind)) and longer != word]
+    return closer[0] if closer else best
 
 
 def describes_columns(sheet: Sheet) -> bool:
@@ -116,11 +123,15 @@ def _weight(kind: Kind, column: str, label: str) -> float:
 
 def _hint(sheet: Sheet, kind: Kind | None) -> float:
     """Return how strongly a file's or sheet's name speaks of a kind: 0 or 1.5 and more, by the word's length."""
+    word = _word(sheet, kind)
+    return 1.5 + 0.25 * len(word) * (3 if word[0] > "\u2e80" else 1) if word else 0.0
+
+
+def _word(sheet: Sheet, kind: Kind | None) -> str:
+    """Return the longest of a kind's words that the file's or the sheet's name holds."""
     said = [key(re.split(r"[.]", PurePath(sheet.file).name)[0]), key(sheet.sheet)]
-    for word in kind.in_name if kind else ():
-        if len(word) >= (2 if word[0] > "\u2e80" else 3) and any(word in name for name in said):
-            return 1.5 + 0.25 * len(word) * (3 if word[0] > "\u2e80" else 1)
-    return 0.0
+    fitting = (word for word in (kind.in_name if kind else ()) if len(word) >= (2 if word[0] > "\u2e80" else 3))
+    return next((word for word in fitting if any(word in name for name in said)), "")
 
 
 def _keys(sheet: Sheet) -> dict[str, str]:
@@ -135,6 +146,7 @@ def _assign(sheet: Sheet, kind: Kind, hinted: bool) -> tuple[dict[str, str], dic
     wanted: list[tuple[bool, int, bool, int, str, str]] = []
     for at, (label, said) in enumerate(_keys(sheet).items()):
         found = [*kind.exact.get(said, []), *(kind.hinted.get(said, []) if hinted else [])]
+        found += [] if found else [(column, rank) for text, column, rank in kind.within if text in label.casefold()]
         blank = not sheet.filled(label) if len(sheet) else False
         lookup = label.endswith((")", "）", ").id")) and not any(labels.unit_of(label))
         wanted.extend((blank, rank, lookup, at, column, label) for column, rank in found)
@@ -176,6 +188,8 @@ def _months(sheet: Sheet, columns: dict[str, str]) -> dict[str, str]:
         elif quarter:
             number = quarter[2] or str("一二三四".find(quarter[3]) + 1 or quarter[3])
             made[label] = f"{quarter[1] or ''}Q{number}"
+        elif (said := spans.period(label)) and len(said) > 4:
+            made[label] = said
     made = {label: month for label, month in made.items() if label not in columns.values()}
     return made if len(made) >= 3 else {}
 

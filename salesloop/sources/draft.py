@@ -11,7 +11,7 @@ from typing import Any
 from salesloop.errors import SalesloopError, raise_all
 from salesloop.params import UnitConfig
 from salesloop.schema import TABLES
-from salesloop.sources import build, detect, guess, keys, moments, read, words, written
+from salesloop.sources import build, detect, guess, keys, moments, read, statuses, words, written
 from salesloop.sources.guess import Notes, Question
 from salesloop.sources.landing import FileReport
 from salesloop.sources.mapping import ASK, FileMapping, Mapping, asked, pattern
@@ -255,13 +255,10 @@ def complete(
     if entry.table == "targets" and rivals and (fresh or entry.columns.get("period") == ASK):
         entry.columns = {**entry.columns, "period": entry.columns["period"] if fresh else match.columns["period"]}
         guess.period_rival(sheet, entry, rivals, years, notes)
-    if (
-        entry.table == "opportunities"
-        and "status" not in entry.columns
-        and "stage" in entry.columns
-        and "status" not in entry.constants
-    ):
-        entry.columns = {**entry.columns, "status": entry.columns["stage"]}
+    if entry.table == "opportunities" and (label := statuses.source(entry)):
+        entry.columns = {**entry.columns, "status": label}
+    if fresh:
+        guess.amount(sheet, entry, match, notes)
     if entry.table == "activities" and "type" not in entry.columns and "type" not in entry.constants:
         entry.constants = {**entry.constants, "type": _activity_type(sheet)}
     mapped = {column: label for column, label in entry.columns.items() if label != ASK}
@@ -295,6 +292,8 @@ def _tell_stand_ins(entry: FileMapping, notes: Notes) -> None:
         and not any(word in key(label) for word in ("creat", "创建", "建立", "录入", "opened"))
     ):
         notes.assumptions.append(f"{entry.file}: {label!r} stands for the day of creation")
+    if entry.table == "opportunities" and not {"owner", "owner_id"} & {*entry.columns}:
+        notes.assumptions.append(f"{entry.file}: no owner: nothing can be told of people")
     if entry.table == "opportunities" and "created_at" not in entry.columns:
         notes.assumptions.append(f"{entry.file}: no day of creation: ages and cycles cannot be told")
 

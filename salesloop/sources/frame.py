@@ -122,6 +122,8 @@ def _column(frame: Frame, column: str, label: str) -> pa.Array:
         return _texts(frame, column, label, kind)
     if kind == "flag":
         made = values.by_unique(cells, values.flag)
+        if column.startswith("_"):
+            return made
         _tell_bad(frame, column, label, pc.and_(pc.is_null(made), pc.invert(_nulls(cells))), "no yes or no")
         return made
     if kind in ("date", "time"):
@@ -194,7 +196,7 @@ def _numbers(frame: Frame, column: str, label: str, kind: str) -> pa.Array:
         made = values.money(value)
         signs = found.currency.take(cells.indices)
         if (
-            column in ("amount", "list_price", "net_price")
+            column in ("amount", "list_price", "net_price", "_est_amount", "_won_amount")
             and "_sign" not in frame.columns
             and pc.any(pc.is_valid(signs)).as_py()
         ):

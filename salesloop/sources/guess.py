@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -10,14 +11,17 @@ import pyarrow.compute as pc
 
 from salesloop.params import UnitConfig
 from salesloop.schema import TABLES, Table
-from salesloop.sources import labels, moments, values, words
+from salesloop.sources import labels, moments, statuses, values, words
 from salesloop.sources.mapping import ASK, FileMapping
 from salesloop.sources.sheet import Sheet
+
+if TYPE_CHECKING:
+    from salesloop.sources.detect import Match
 
 HELP_TYPES = {
     "_modified_at": "time", "_start": "time", "_end": "time", "_created_at": "time", "_lost_at": "date", "_annual": "money",
     "_fiscal_year": "text", "_manager_id": "id", "_rep_id": "id", "_owner_id": "id", "_account_id": "id",
-    "_product_id": "id",
+    "_product_id": "id", "_is_won": "flag", "_is_closed": "flag", "_is_lost": "flag", "_est_amount": "money", "_won_amount": "money",
 }  # fmt: skip
 _MOST_WORDS = 200
 _FEW = 0.05
@@ -139,29 +143,64 @@ def _row_moments(sheet: Sheet, label: str, word: str) -> tuple[np.ndarray, np.nd
 
 
 def numbers(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
-    """Decide units that the header names, percent or share, the decimal sign, and the currency."""
-    for column, label in labels_of(entry, "money", "number", "count", "rate").items():
+    """Decide units that the header or a title above it names, percent or share, the decimal sign, and the currency."""
+    wide = dict.fromkeys(entry.months, "money") if entry.table == "targets" else {}
+    titled = [labels.unit_of_title(text) for text in sheet.titles]
+    scaled: dict[tuple[int, str], list[str]] = {}
+    for column, label in [*labels_of(entry, "money", "number", "count", "rate").items(), *zip(wide, wide)]:
         shift, currency, _ = labels.unit_of(label)
+        money = column in wide or column == "amount" or type_of(TABLES[str(entry.table)], column) == "money"
+        above = next((pair for pair in titled if any(pair)), (0, None)) if money else (0, None)
+        where = "its header" if shift or not above[0] else "the title above the table"
+        shift, currency = shift or above[0], currency or above[1]
         if shift and entry.units.get(label, shift) == shift:
             entry.units = {**entry.units, label: shift}
-            notes.assumptions.append(f"{entry.file}: {label!r} is in 10^{shift}, by its header")
+            scaled.setdefault((shift, where), []).append(label)
         if currency and len(currency) == 3 and entry.currency is None and column != "list_price":
             entry.currency = currency
-        _decimal(sheet, entry, notes, label)
+    for (shift, where), names in scaled.items():
+        told = ", ".join(map(repr, names[:4])) + (" ..." if len(names) > 4 else "")
+        notes.assumptions.append(f"{entry.file}: {told} {'are' if len(names) > 1 else 'is'} in 10^{shift}, by {where}")
+    _decimal(sheet, entry, notes, [*labels_of(entry, "money", "number", "rate").values(), *wide])
     for label in labels_of(entry, "rate").values():
         if label not in entry.percent:
             entry.percent = {**entry.percent, label: _in_percent(sheet, label, entry, notes)}
 
 
-def _decimal(sheet: Sheet, entry: FileMapping, notes: Notes, label: str) -> None:
+_BY_POINT = r"^\D{0,4}-?(\d{1,3}(,\d{3})*\.\d{1,2}|\d+\.(\d{1,2}|\d{4,})|\d{1,3}(,\d{3}){2,})\D{0,4}$"
+_EITHER = r"^\D{0,4}-?\d{1,3}\.\d{3}\D{0,4}$"
+
+
+def _decimal(sheet: Sheet, entry: FileMapping, notes: Notes, names: list[str]) -> None:
+    """Decide the file's decimal sign by numbers that can be read in one way only; where they disagree it is asked."""
     if entry.decimal != ".":
         return
-    texts = sheet.cells[label].dictionary
-    european = pc.and_(pc.match_substring_regex(texts, values.EUROPEAN), pc.invert(values.numbers(texts).ok))
-    if (pc.sum(european).as_py() or 0) >= max(1, _FEW * len(texts)):
+    comma: dict[str, int] = {}
+    either: dict[str, int] = {}
+    point = 0
+    for label in dict.fromkeys(names):
+        texts = pc.utf8_normalize(sheet.cells[label].dictionary, "NFKC")
+        hits = pc.and_(pc.match_substring_regex(texts, values.EUROPEAN), pc.invert(values.numbers(texts).ok))
+        n = pc.sum(hits).as_py() or 0
+        by_point = pc.sum(pc.match_substring_regex(texts, _BY_POINT)).as_py() or 0
+        same = pc.sum(pc.match_substring_regex(texts, _EITHER)).as_py() or 0
+        comma |= {label: n} if n >= max(1, _FEW * len(texts)) else {}
+        either |= {label: same} if same >= 3 and same > 0.8 * (len(texts) - 1) else {}
+        point += by_point
+    if comma and point <= _FEW * sum(comma.values()):
+        entry.decimal = ","
+        notes.assumptions.append(
+            f"{entry.file}: the decimal sign is a comma, as in {sum(comma.values())} numbers of {next(iter(comma))!r}"
+        )
+    elif comma or (either and not point):
+        label, n = next(iter((comma or either).items()))
         entry.decimal = "?"
-        n = int(pc.sum(european).as_py())
-        notes.ask(entry, "decimal", f"{n} numbers of {label!r} look like 1.234,50: is the decimal sign a comma (',') or a point ('.')?")  # fmt: skip
+        like = "1.234,50" if comma else "1.234"
+        notes.ask(
+            entry,
+            "decimal",
+            f"{n} numbers of {label!r} look like {like}: is the decimal sign a comma (',') or a point ('.')?",
+        )
 
 
 def _in_percent(sheet: Sheet, label: str, entry: FileMapping, notes: Notes) -> bool:
@@ -175,6 +214,52 @@ def _in_percent(sheet: Sheet, label: str, entry: FileMapping, notes: Notes) -> b
     says = "says % but " if labels.unit_of(label)[2] else ""
     notes.assumptions.append(f"{entry.file}: {label!r} {says}holds {kind}; read as shares of 1")
     return False
+
+
+_NO_MONEY = ("id", "no", "nr", "number", "编号", "phone", "tel", "zip", "year", "age", "day", "count", "qty", "quantit", "probab", "percent",
+             "score", "rank", "序号", "年", "天", "数量", "概率", "赢率", "电话")  # fmt: skip
+
+
+def amount(sheet: Sheet, entry: FileMapping, match: Match, notes: Notes) -> None:
+    """Ask which column is the money of deals and orders where none is known by its label but some hold numbers."""
+    if entry.table not in ("opportunities", "orders") or not len(sheet):
+        return
+    if {"amount", "_est_amount", "_won_amount"} & {*entry.columns}:
+        rivals = [label for label in match.rivals.get("amount", []) if _is_money(sheet, label)]
+        if rivals:
+            told = ", ".join(map(repr, rivals))
+            notes.assumptions.append(
+                f"{entry.file}: the amount is {entry.columns['amount']!r}; {told} could be it as well"
+            )
+        return
+    found = [label for label in sheet.labels if label not in entry.columns.values() and _is_money(sheet, label)]
+    if found:
+        entry.columns = {**entry.columns, "amount": ASK}
+        told = ", ".join(map(repr, found[:6]))
+        notes.ask(entry, "columns.amount", f"which column is the amount: {told}? delete the line if none is")
+    else:
+        notes.assumptions.append(f"{entry.file}: no amount: nothing can be told of money")
+
+
+def _is_money(sheet: Sheet, label: str) -> bool:
+    """Return whether a column could hold money: nearly all its texts are numbers, most of them of some size."""
+    said = labels.key(label)
+    if any(said.startswith(sign) or said.endswith(sign) for sign in _NO_MONEY):
+        return False
+    texts = sheet.cells[label].dictionary
+    texts = texts.filter(pc.invert(values.is_null(texts)))
+    if len(texts) < 2:
+        return False
+    found = values.numbers(
+        texts,
+        chinese=sheet.chinese,
+        decimal="," if pc.any(pc.match_substring_regex(texts, values.EUROPEAN)).as_py() else ".",
+    )
+    large = pc.greater(pc.abs(pc.cast(found.value, pa.float64())), 100.0)
+    return bool(
+        pc.mean(pc.cast(found.ok, pa.float64())).as_py() > 0.9
+        and (pc.mean(pc.cast(large, pa.float64())).as_py() or 0) > 0.5
+    )
 
 
 def word_values(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
@@ -196,37 +281,8 @@ def word_values(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
                 found = words.meaning(text, words_name)
                 known[text] = (found or text) if free else found if found in allowed else None
         if (table.name, column) == ("opportunities", "status"):
-            _ask_status(sheet, entry, notes, label, known)
+            statuses.settle(sheet, entry, notes, label, known)
         entry.values = {**entry.values, column: known}
-
-
-def _ask_status(sheet: Sheet, entry: FileMapping, notes: Notes, label: str, known: dict[str, str | None]) -> None:
-    unsure = [text for text, status in known.items() if status in (None, ASK)]
-    for text in list(unsure):
-        if _looks_open(sheet, entry, label, text, known):
-            known[text] = "open"
-            unsure.remove(text)
-            notes.assumptions.append(f"{entry.file}: stage {text!r} is open: none of its deals has a closing date")
-    known.update(dict.fromkeys(unsure, ASK))
-    if unsure:
-        shown = ", ".join(repr(text[:40]) for text in unsure[:12]) + (" ..." if len(unsure) > 12 else "")
-        notes.ask(entry, "values.status", f"does {shown} mean open, won, lost or void?")
-
-
-def _looks_open(sheet: Sheet, entry: FileMapping, label: str, text: str, known: dict[str, str | None]) -> bool:
-    """Return whether deals of a stage have no closing date while those of won and lost stages do."""
-    closing = entry.columns.get("closed_on")
-    if closing is None or not {"won", "lost"} <= set(known.values()):
-        return False
-    stage = sheet.cells[label]
-    dated = pc.invert(values.is_empty(sheet.cells[closing])).to_numpy(zero_copy_only=False)
-    closed = [name for name, status in known.items() if status in ("won", "lost")]
-
-    def of(names: list[str]) -> np.ndarray:
-        hits = pc.is_in(stage.dictionary, value_set=pa.array(names))
-        return hits.take(stage.indices).to_numpy(zero_copy_only=False)
-
-    return dated[of([text])].mean() < 0.02 and dated[of(closed)].mean() > 0.9
 
 
 def period_rival(sheet: Sheet, entry: FileMapping, rivals: list[str], years: set[int], notes: Notes) -> None:

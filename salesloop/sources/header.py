@@ -47,6 +47,11 @@ def is_footer(texts: list[str]) -> bool:
     return 0 < len(filled) <= 2 and bool(_FOOTER.match(filled[0]))
 
 
+def titles(rows: list[list[str]]) -> list[str]:
+    """Return the texts of the rows above a header, each once."""
+    return list(dict.fromkeys(cell.strip()[:300] for row in rows for cell in row if cell.strip()))[:30]
+
+
 def sniff(text: str) -> str:
     """Return the delimiter under which most of the first lines have the same number of cells.
 

@@ -73,6 +73,12 @@ class Register:
         self.derived.setdefault(made, self.spelled.setdefault(norm(name), name))
         return made
 
+    def shown(self, name: str | None, rep_id: str | None) -> str | None:
+        """Return the name under which an owner is shown: the stated one, but no address where the name is known."""
+        if name and "@" not in name:
+            return name
+        return self.names.get(rep_id or "", name)
+
     def _known(self, rep_id: str, name: str | None) -> str:
         same = self.ids.get(norm(name), set()) & self.listed if name else set()
         if rep_id not in self.listed and len(same) == 1:
@@ -143,6 +149,9 @@ def _listed(built: Built, register: Register) -> None:
     for rep_id, name in _pairs(built.tables["reps"], "rep_id", "name")[0]:
         if rep_id is not None:
             register.add(rep_id, name, listed=True)
+    for rep_id, email in _pairs(built.tables["reps"], "rep_id", "email")[0]:
+        if rep_id is not None and email:
+            register.ids[norm(email)].add(rep_id)
 
 
 def _meet(built: Built, register: Register, name: str) -> None:
@@ -168,7 +177,7 @@ def _owners(built: Built, register: Register, name: str) -> None:
         return
     pairs, inverse = _pairs(table, first, second)
     known = [register.find(rep_id, owner) for rep_id, owner in pairs]
-    shown = [owner if owner else register.names.get(found or "") for (_, owner), found in zip(pairs, known)]
+    shown = [register.shown(owner, found) for (_, owner), found in zip(pairs, known)]
     where = pa.array(inverse)
     _set(built, name, first, pa.array(known, pa.string()).take(where))
     _set(built, name, second, pa.array(shown, pa.string()).take(where))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 from salesloop.sources import detect, guess, values
 from salesloop.sources.deals import shape_deals
 from salesloop.sources.frame import Frame
-from salesloop.sources.labels import key
+from salesloop.sources.labels import _ISO, key
 
 
 def shape(frame: Frame) -> Frame:
@@ -40,15 +41,16 @@ def _known_at(frame: Frame) -> None:
 
 def _currency(frame: Frame) -> None:
     if "currency" not in frame.table.columns:
+        frame.currencies = {frame.entry.currency} if frame.entry.currency else set()
         return
     sign = frame.columns.pop("_sign", None)
     made = frame.columns.get("currency")
     if made is not None:
         made = pc.utf8_upper(made)
-        found = {text: _code(text) for text in pc.unique(made).to_pylist() if text}
+        found = {text: _code(text) or text[:40] for text in pc.unique(made).to_pylist() if text}
         made = values._lookup(made, found, pa.string()) if found else made
     if sign is not None:
-        table = {text: guess.currency_of(text, frame.config) for text in pc.unique(sign).to_pylist() if text}
+        table = {text: _of_sign(text, frame) for text in pc.unique(sign).to_pylist() if text}
         said = values._lookup(sign, table, pa.string())
         made = said if made is None else pc.coalesce(made, said)
     said = frame.entry.currency or None
@@ -57,16 +59,35 @@ def _currency(frame: Frame) -> None:
     frame.columns["currency"] = pa.repeat(told, len(frame)) if made is None else pc.fill_null(made, told)
 
 
+def _of_sign(sign: str, frame: Frame) -> str:
+    """Return a sign's currency; ¥ in a file with Japanese labels is the yen."""
+    if sign == "¥" and any("\u3040" <= letter <= "\u30ff" for label in frame.sheet.labels for letter in label):
+        return "JPY"
+    return guess.currency_of(sign, frame.config)
+
+
 def _code(text: str) -> str | None:
-    from salesloop.sources.labels import _ISO
     from salesloop.sources.values import _CODES
 
     bare = text.strip()
     if len(bare) == 3 and bare.isascii() and bare.isalpha():
         return bare
     inside = next((iso for iso in _ISO if iso in bare), None)
-    code = inside or _CODES.get(bare.casefold())
+    code = inside or _CODES.get(bare.casefold()) or _named_currencies().get(bare.casefold())
     return code if code and len(code) == 3 else None
+
+
+@cache
+def _named_currencies() -> dict[str, str]:
+    """Return the currencies by their names, as in "US Dollar", in the languages of the labels."""
+    from babel import Locale
+
+    names = [
+        (str(name).casefold(), code)
+        for lang in ("ja", "es", "fr", "de", "zh", "en")
+        for code, name in Locale(lang).currencies.items()
+    ]
+    return dict(sorted(names, key=lambda pair: pair[1] in _ISO))
 
 
 def _defaults(frame: Frame) -> None:

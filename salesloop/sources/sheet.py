@@ -35,6 +35,8 @@ class Sheet:
         Rows that could not be brought into columns, or that are totals or footers.
     stated : dict of str to str
         The totals that the file itself states, by label.
+    titles : list of str
+        The texts of the rows above the header.
     """
 
     file: str
@@ -50,6 +52,7 @@ class Sheet:
     stated: dict[str, str] = field(default_factory=dict)
     hidden: bool = False
     since_1904: bool = False
+    titles: list[str] = field(default_factory=list)
     problem: str = ""
     counted: dict[str, int] = field(default_factory=dict, repr=False)
     hashed: np.ndarray | None = field(default=None, repr=False)
@@ -98,7 +101,7 @@ class Sheet:
     def take(self, keep: np.ndarray) -> Sheet:
         """Return the sheet with only some of its rows."""
         where = pa.array(np.flatnonzero(keep))
-        made = {label: cells.take(where) for label, cells in self.cells.items()}
+        made = {label: _used(cells.take(where)) for label, cells in self.cells.items()}
         damaged = {label: mask[keep] for label, mask in self.damaged.items()}
         return Sheet(
             **{
@@ -110,6 +113,17 @@ class Sheet:
                 "hashed": None,
             }
         )
+
+
+def _used(cells: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Return a column whose different texts are those that its rows have."""
+    at = cells.indices.to_numpy(zero_copy_only=False)
+    there = np.zeros(len(cells.dictionary), bool)
+    there[at] = True
+    if there.all():
+        return cells
+    place = pa.array((np.cumsum(there) - 1)[at].astype("int32"))
+    return pa.DictionaryArray.from_arrays(place, cells.dictionary.filter(pa.array(there)))
 
 
 def _mix(x: np.ndarray) -> np.ndarray:

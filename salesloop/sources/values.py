@@ -21,18 +21,23 @@ TEXT_NULLS = frozenset({
     "-none-", "select", "--select--", "please select", "请选择", "--请选择--", "暂无",
 })  # fmt: skip
 _YES = ("yes", "y", "true", "t", "1", "1.0", "是", "有", "√", "✓", "✔", "对", "启用", "已启用", "在职", "active", "enabled",
-        "on", "已上架", "上架", "正常", "有效")  # fmt: skip
+        "on", "已上架", "上架", "正常", "有效", "ja", "oui", "sí", "si", "sim", "vrai", "wahr", "はい", "x", "aktiv", "actif", "activo",
+        "checked")  # fmt: skip
 _NO = ("no", "n", "false", "f", "0", "0.0", "否", "无", "×", "✗", "✘", "错", "停用", "已停用", "离职", "inactive", "disabled",
-       "off", "已下架", "下架", "无效")  # fmt: skip
+       "off", "已下架", "下架", "无效", "nein", "non", "não", "nao", "faux", "falsch", "いいえ", "inaktiv", "inactif",
+       "inactivo", "unchecked")  # fmt: skip
 _UNITS = {"千": 3, "万": 4, "十万": 5, "百万": 6, "千万": 7, "亿": 8, "十亿": 9, "百亿": 10, "萬": 4, "億": 8,
           "百萬": 6, "千萬": 7}  # fmt: skip
 _LATIN = {"k": 3, "m": 6, "mn": 6, "mm": 6, "mio": 6, "b": 9, "bn": 9}
 _CODES = {"¥": "¥", "rmb": "CNY", "cny": "CNY", "人民币": "CNY", "元": "CNY", "us$": "USD", "$": "$", "usd": "USD",
           "美元": "USD", "€": "EUR", "eur": "EUR", "欧元": "EUR", "£": "GBP", "gbp": "GBP", "hk$": "HKD", "hkd": "HKD",
           "港币": "HKD", "₹": "INR", "inr": "INR", "jpy": "JPY", "日元": "JPY", "s$": "SGD", "sgd": "SGD",
+          "r$": "BRL", "brl": "BRL", "zł": "PLN", "pln": "PLN", "₽": "RUB", "฿": "THB", "thb": "THB", "₺": "TRY", "₫": "VND",
+          "sek": "SEK", "nok": "NOK", "dkk": "DKK", "mxn": "MXN", "nzd": "NZD", "zar": "ZAR", "myr": "MYR", "idr": "IDR",
+          "rs.": "INR", "fr.": "CHF", "sfr.": "CHF",
           "krw": "KRW", "₩": "KRW", "aud": "AUD", "a$": "AUD", "cad": "CAD", "c$": "CAD", "twd": "TWD",
           "nt$": "TWD", "chf": "CHF"}  # fmt: skip
-_CURRENCY = "|".join(sorted((code.replace("$", r"\$") for code in _CODES), key=len, reverse=True))
+_CURRENCY = "|".join(sorted((code.replace("$", r"\$").replace(".", r"\.") for code in _CODES), key=len, reverse=True))
 _NUMBER = (
     r"^(?P<sign>[-+(]?\(?-?)(?P<cur>" + _CURRENCY + r")?(?P<sign2>[-+]?)"
     r"(?P<whole>\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})*,\d{3}|\d*)(?P<frac>\.\d*)?(?P<exp>e[-+]?\d{1,3})?"
@@ -41,6 +46,7 @@ _NUMBER = (
 )
 _NO_DIGITS = r"[\x{2460}-\x{24ff}\x{2776}-\x{2793}\x{2070}-\x{209f}\x{00b2}\x{00b3}\x{00b9}\x{00bc}-\x{00be}]"
 _PLAIN = r"^-?\d{1,15}(\.\d{1,10})?$"
+_BY_COMMA = r"^[^.]*$|^\D*\d{1,3}(\.\d{3})+(,\d*)?\D*$"
 EUROPEAN = r"^\D{0,3}-?(\d{1,3}(\.\d{3})+,\d{1,2}|\d{1,3}( \d{3})+,\d{1,2}|\d+,\d{1,2}|\d{1,3}(\.\d{3}){2,})\D{0,4}$"
 
 
@@ -136,6 +142,8 @@ def numbers(texts: pa.Array, *, chinese: bool = False, shift: int = 0, decimal: 
     --------
     >>> numbers(pa.array(["$342.09K", "(1,200)", "1.2E+3", "￥１２．５万", "无"])).value.cast(pa.decimal128(18, 2)).to_pylist()
     [Decimal('342090.00'), Decimal('-1200.00'), Decimal('1200.00'), Decimal('125000.00'), None]
+    >>> numbers(pa.array(["1.234,50 €", "1\u202f234,5", "99", "1234.5"]), decimal=",").value.cast(pa.float64()).to_pylist()
+    [1234.5, 1234.5, 99.0, 1234.5]
     """
     plain = pc.match_substring_regex(texts, _PLAIN)
     if shift == 0 and decimal == "." and pc.all(plain).as_py():
@@ -143,9 +151,10 @@ def numbers(texts: pa.Array, *, chinese: bool = False, shift: int = 0, decimal: 
         return Numbers(texts.cast(_WIDE), none, no, plain, no)
     texts = pc.replace_substring_regex(texts, _NO_DIGITS, "#")
     lowered = pc.utf8_lower(pc.utf8_normalize(texts, "NFKC"))
-    lowered = pc.replace_substring_regex(lowered, r"[\s\x{00a0}_]+", "")
+    lowered = pc.replace_substring_regex(lowered, r"[\s\x{00a0}_'’]+", "")
     if decimal == ",":
-        lowered = pc.replace_substring(pc.replace_substring(lowered, ".", ""), ",", ".")
+        bare = pc.replace_substring(pc.replace_substring(lowered, ".", ""), ",", ".")
+        lowered = pc.if_else(pc.match_substring_regex(lowered, _BY_COMMA), bare, lowered)
     lowered = pc.replace_substring(pc.replace_substring(lowered, "−", "-"), "，", ",")
     empty = is_null(lowered)
     found = pc.extract_regex(lowered, _NUMBER)

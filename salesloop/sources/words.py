@@ -35,8 +35,10 @@ def meaning(text: str, words: str) -> str | None:
     --------
     >>> meaning("Closed Won", "status"), meaning("5-赢单", "status"), meaning("Phase X", "status")
     ('won', 'won', None)
-    >>> meaning("Unqualified - lost to competitor", "status"), meaning("无效商机", "status")
-    ('lost', 'void')
+    >>> meaning("Unqualified - lost to competitor", "status"), meaning("无效商机", "status"), meaning("未赢单", "status")
+    ('lost', 'void', 'lost')
+    >>> [meaning(text, "status") for text in ("Abgeschlossen – gewonnen", "Fermé perdu", "受注予定", "100% - Won")]
+    ['won', 'lost', 'open', 'won']
     """
     said = _bare(text)
     for word, lists in _words()[words].items():
@@ -51,7 +53,9 @@ def meaning(text: str, words: str) -> str | None:
 
 def _holds(said: str, loose: str, part: str) -> bool:
     if part[:1] > "\u2e80":
-        return part in said
+        return re.search(rf"(?<![未没不]){re.escape(part)}", said) is not None
+    if part.endswith("$"):
+        return re.search(rf"(?:^| )(?<!not ){re.escape(part[:-1])}(?: |$)", loose) is not None
     return re.search(rf"(?:^| ){re.escape(_BOUNDARY.sub(' ', part))}", loose) is not None
 
 

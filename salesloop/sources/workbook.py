@@ -12,11 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from salesloop.errors import DataError
-from salesloop.sources import header
-from salesloop.sources.delimited import without_totals
+from salesloop.sources import header, tails
 from salesloop.sources.sheet import Sheet, from_arrays
 
 EXACT = 2**53
@@ -47,7 +46,7 @@ def read_workbook(
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(data))
         metas = [meta for meta in book.sheets_metadata if meta.typ == SheetTypeEnum.WorkSheet]
-        pages = [(meta, book.get_sheet_by_name(meta.name).to_python(skip_empty_area=False)) for meta in metas]
+        pages = [(meta, _cells(book.get_sheet_by_name(meta.name))) for meta in metas]
     except (CalamineError, zipfile.BadZipFile, ValueError, OSError):
         raise DataError(
             f"file {name}", found="a workbook that cannot be opened (cut off, encrypted or damaged)",
@@ -64,6 +63,15 @@ def read_workbook(
             sheet.notes.append("the workbook counts its days from 1904")
         made.append(sheet)
     return made
+
+
+def _cells(page: CalamineSheet) -> list[list[Any]]:
+    """Return a sheet's raw cells; cells merged downward all hold what the first of them shows."""
+    rows = page.to_python(skip_empty_area=False)
+    for (top, left), (bottom, _) in page.merged_cell_ranges or ():
+        for at in range(top + 1, min(bottom, len(rows) - 1) + 1):
+            rows[at][left] = rows[top][left]
+    return rows
 
 
 def _since_1904(data: bytes) -> bool:
@@ -95,13 +103,14 @@ def _sheet(name: str, page: str, rows: list[list[Any]], header_row: int | None, 
         sheet.problem = "no header"
         return sheet
     if at:
+        sheet.titles = header.titles(head[:at])
         sheet.notes.append(f"{at} {'row' if at == 1 else 'rows'} above the header left out")
     body = rows[at + 1 :]
     labels = [_text(cell) for cell in rows[at]]
     columns = [_column(sheet, i, [row[i] for row in body]) for i in range(len(labels))]
     if len(body) in _CAPS:
         sheet.notes.append(f"{len(body)} rows is all that such a sheet can hold; the export may be cut")
-    return without_totals(from_arrays(sheet, labels, columns))
+    return tails.tidied(from_arrays(sheet, labels, columns))
 
 
 def _column(sheet: Sheet, at: int, cells: list[Any]) -> pa.Array:

@@ -114,13 +114,35 @@ def test_the_mappings_order_yields_to_impossible_days(put, unit):
     assert any("impossible days" in text for text in landing.assumptions)
 
 
-def test_european_numbers_only_by_word(put, unit, root):
-    file = put("deals.csv", HEAD.replace(",", ";") + "D1;A;Ann;Won;1.234,50;2026-03-31;2026-01-05\n")
+def test_numbers_that_can_only_be_european_need_no_question(put, unit):
+    file = put(
+        "deals.csv",
+        HEAD.replace(",", ";")
+        + "D1;A;Ann;Won;1.234,50;2026-03-31;2026-01-05\nD2;B;Ann;Won;1.234;2026-03-31;2026-01-05\n",
+    )
+    landing = load(file, unit)
+    assert [str(row["amount"]) for row in _deals(landing)] == ["1234.50", "1234.00"]
+    assert any("decimal sign is a comma" in text for text in landing.assumptions)
+
+
+@pytest.mark.parametrize("other", ["1,234.50", "99.5"])
+def test_numbers_of_two_habits_are_asked_about(put, unit, root, other):
+    file = put(
+        "deals.csv",
+        HEAD.replace(",", ";")
+        + f"D1;A;Ann;Won;1.234,50;2026-03-31;2026-01-05\nD2;B;Ann;Won;{other};2026-03-31;2026-01-05\n",
+    )
     with pytest.raises(DataError, match="decimal sign"):
         load(file, unit)
     text = _mapping(root).read_text(encoding="utf-8")
     _mapping(root).write_text(text.replace("decimal: '?'", "decimal: ','"), encoding="utf-8")
     assert str(_deals(load(file, unit))[0]["amount"]) == "1234.50"
+
+
+def test_numbers_with_three_digits_behind_the_point_are_asked_about(put, unit):
+    rows = "".join(f"D{i};N;Ann;Won;{i}.500;2026-03-31;2026-01-05\n" for i in range(1, 6))
+    with pytest.raises(DataError, match=r"look like 1.234"):
+        load(put("deals.csv", HEAD.replace(",", ";") + rows), unit)
 
 
 def test_which_column_is_the_period_is_asked(put, unit):
