@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import os
 import shutil
 from collections import Counter
@@ -40,20 +41,26 @@ def bring_in(unit: str, data: Path, *, as_of: dt.date | None = None, say: Say = 
     new = not units.exists(unit)
     config = _unit(unit)
     try:
-        landing = sources.load([data], config, as_of=as_of)
+        coming = sources.series([data], config, as_of=as_of)
+        landing = next(coming)
     except SalesloopError:
         if new and not (paths.params(unit) / "mapping.yml").is_file():
             shutil.rmtree(paths.params(unit))  # nothing came in and nothing is asked: there is no unit
         raise
     if new and landing.currency and landing.currency != config.currency:
         config = _in_currency(unit, landing.currency)
-        landing = sources.load([data], config, as_of=as_of)
+        coming = sources.series([data], config, as_of=as_of)
+        landing = next(coming)
     if new:
         say(f"unit {unit}: new; look at {_shown(paths.params(unit) / 'unit.yml')} ({_home(config)})")
-    _tell(landing, say)
-    summary = store.land(unit, landing, as_of=as_of)
-    for line in summary.lines():
-        say(line)
+        if landing.currency is None:
+            say(
+                f"  the files name no one currency: {config.currency} is taken; correct unit.yml before the first report"
+            )
+    for landing in itertools.chain([landing], coming):
+        _tell(landing, say)
+        for line in store.land(unit, landing, as_of=landing.as_of).lines():
+            say(line)
     units.first_period(unit, store.latest(unit))
     say(f"data from {store.first(unit)} to {store.cut_off(unit)}; next: make report UNIT={unit}")
 
@@ -130,10 +137,13 @@ def _shown(file: Path) -> str:
 
 def _tell(landing, say: Say) -> None:
     """Print each file's rows, what was detected or repaired, and what was assumed."""
+    if landing.as_of:
+        say(f"as of {landing.as_of}:")
     for file in landing.files:
         name = f"{file.file} [{file.sheet}]" if file.sheet else file.file
         if file.table is None:
-            say(f"{name}: set aside, no known table ({file.read} rows)")
+            why = next(iter(file.notes), "no known table").removeprefix("set aside: ")
+            say(f"{name}: set aside, {why} ({file.read} rows); is it one? say `table:` in the unit's mapping.yml")
             continue
         say(
             f"{name}: {file.table} ({file.profile}, {file.encoding}): read {file.read} = kept {file.kept} + rejected {file.rejected}"

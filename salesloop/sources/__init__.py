@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,13 @@ from salesloop import paths as places
 from salesloop.errors import DataError
 from salesloop.params import UnitConfig
 from salesloop.schema import PLAN_TABLES
-from salesloop.sources import build, known, links, people, read
+from salesloop.sources import build, by_day, known, links, people, read
 from salesloop.sources import draft as drafts
 from salesloop.sources import mapping as mappings
 from salesloop.sources.draft import Draft
 from salesloop.sources.landing import FileReport, Landing
 
-__all__ = ["Draft", "FileReport", "Landing", "draft", "load", "plan"]
+__all__ = ["Draft", "FileReport", "Landing", "draft", "load", "plan", "series"]
 
 _STALE_DAYS = 45
 _PULSE = ("opportunities", "activities", "leads")
@@ -74,6 +74,39 @@ def load(
     ParameterError
         The mapping is wrong.
     """
+    return _landing(_made(paths, config, mapping, save=save), config, as_of)
+
+
+def series(
+    paths: str | Path | Iterable[str | Path], config: UnitConfig, *, as_of: dt.date | None = None, mapping: Any = None
+) -> Iterator[Landing]:  # fmt: skip
+    """Yield what `load` returns, one landing a day: several dated exports of the same table come in by their days.
+
+    Store each landing before the next one is asked for: later exports meet the names that earlier ones brought.
+
+    Parameters
+    ----------
+    paths, config, mapping
+        As for `load`.
+    as_of : date, optional
+        The day of the files whose names bear none; before the last day of the names, it is the day of all.
+
+    Raises
+    ------
+    DataError, ParameterError
+        As `load`, before the first landing.
+    """
+    made = _made(paths, config, mapping, save=True)
+    for number, (day, jobs) in enumerate(days := by_day.groups(made.jobs, as_of), 1):
+        last = number == len(days)
+        part = Draft(
+            made.mapping, jobs, made.aside if last else [], assumptions=made.assumptions if number == 1 else []
+        )
+        yield _landing(part, config, day)
+
+
+def _made(paths: str | Path | Iterable[str | Path], config: UnitConfig, mapping: Any, *, save: bool) -> Draft:
+    """Return the completed draft of files; an open question is raised."""
     file = places.params(config.unit) / "mapping.yml"
     if mapping is None and (given := _a_mapping(paths)) is not None:
         paths, mapping = mappings.files_of(given), given
@@ -85,7 +118,7 @@ def load(
         made.save(file)
     if made.questions:
         raise _open_questions(made, file if own else None)
-    return _landing(made, config, as_of)
+    return made
 
 
 def _a_mapping(paths: str | Path | Iterable[str | Path]) -> Path | None:

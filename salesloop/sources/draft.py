@@ -82,6 +82,8 @@ class Draft:
 def make(paths: Any, config: UnitConfig, known: Mapping | None = None, *, only: str | None = None) -> Draft:
     """Return a draft over files: entries of the known mapping are used and completed, the others are guessed.
 
+    Of several exports of the same table the largest is looked at first; what it shows holds for the others.
+
     Parameters
     ----------
     paths : path or iterable of paths
@@ -105,8 +107,11 @@ def make(paths: Any, config: UnitConfig, known: Mapping | None = None, *, only: 
     source = _source([detect.profile(sheet, match) for sheet, _, match in found])
     asked_for_years = any("period" in match.rivals for _, _, match in found)
     years, orders = _years(found) if asked_for_years else set(), _orders(found)
-    for sheet, entry, match in found:
+    place = {id(sheet): at for at, (sheet, _, _) in enumerate(found)}
+    for sheet, entry, match in sorted(found, key=lambda one: -len(one[0])):
         _one(made, sheet, entry, match, config, source=source, years=years, orders=orders)
+    made.jobs.sort(key=lambda job: place[id(job[0])])
+    made.aside.sort(key=lambda report: report.file)
     return made
 
 
@@ -204,6 +209,7 @@ def _one(
         made.aside.append(report)
         return
     notes = Notes()
+    entry = entry or _sibling(made, sheet, match)
     fresh = entry is None
     entry = _entry(sheet, match, source) if entry is None else entry.model_copy(deep=True)
     if not fresh:
@@ -215,6 +221,19 @@ def _one(
     report.table, report.profile, report.complete = entry.table, entry.profile, entry.complete
     if entry.table != ASK:
         made.jobs.append((sheet, entry, report))
+
+
+def _sibling(made: Draft, sheet: Sheet, match: detect.Match) -> FileMapping | None:
+    """Return the entry that another export of the same table got in this draft."""
+    same = (one for one in made.mapping.files if (one.file, one.sheet) == (pattern(sheet.file), sheet.sheet))
+    return next(
+        (
+            one
+            for one in same
+            if match.kind and one.table == match.kind.name and {*one.columns.values()} & {*sheet.labels}
+        ),
+        None,
+    )
 
 
 def _why(match: detect.Match) -> str:
@@ -301,6 +320,13 @@ def _tell_stand_ins(entry: FileMapping, notes: Notes) -> None:
 def _keep(made: Draft, sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
     same = [at for at, one in enumerate(made.mapping.files) if (one.file, one.sheet) == (entry.file, entry.sheet)]
     files = list(made.mapping.files)
+    if same:
+        lacked = {
+            column: label
+            for column, label in files[same[0]].columns.items()
+            if column not in entry.columns and label not in sheet.cells
+        }
+        entry = entry.model_copy(update={"columns": {**entry.columns, **lacked}})
     files[same[0] if same else len(files) :] = [entry, *files[same[0] + 1 :]] if same else [entry]
     made.mapping = Mapping(files=files)
     made.questions += [question for question in notes.questions if question not in made.questions]

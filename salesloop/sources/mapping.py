@@ -16,8 +16,12 @@ from salesloop.schema import TABLES
 from salesloop.sources.labels import kinds
 
 ASK = "?"
+_NAMED = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _PART = re.compile(
-    r"(?:[ _-]*20\d{2}[-_.]?\d{2}[-_.]?\d{2}(?:[-_. T]?\d{4,6})?|[ _-]*20\d{2}[-_.]?(?:0[1-9]|1[0-2])(?!\d)|[ _]*\(\d+\))"
+    r"(?:[ _-]*20\d{2}[-_.]?\d{2}[-_.]?\d{2}(?:[-_. T]?\d{4,6})?|[ _-]*20\d{2}[-_.]?(?:0[1-9]|1[0-2])(?!\d)|[ _]*\(\d+\)"
+    r"|[ _-]*20\d{2}年\d{1,2}月(?:份|\d{1,2}日)?|[ _-]*(?<!\d)\d{2}[-_.]\d{2}[-_.]20\d{2}(?:[ _T]\d{2}[-_.]\d{2}(?:[-_.]\d{2})?)?|\d{10,}"
+    rf"|[ _-]*(?<![A-Za-z]){_NAMED}[-_. ]?20\d{{2}}(?!\d)|[ _-]*20\d{{2}}[-_. ]?{_NAMED}(?![A-Za-z]))",
+    re.I,
 )
 
 
@@ -115,6 +119,8 @@ def pattern(file: str) -> str:
     --------
     >>> pattern("Deals_2026_05_28.csv"), pattern("商机 (2).xlsx"), pattern("accounts.csv")
     ('Deals*.csv', '商机*.xlsx', 'accounts.csv')
+    >>> pattern("2026年6月商机表.xlsx"), pattern("report1782849851234.csv"), pattern("Deals Mar 2026.csv")
+    ('*商机表.xlsx', 'report*.csv', 'Deals*.csv')
     """
     stem, dot, end = file.partition(".")
     cut = _PART.sub("*", stem)

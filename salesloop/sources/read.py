@@ -15,7 +15,19 @@ from salesloop.sources.labels import known_keys
 from salesloop.sources.sheet import Sheet
 
 TABULAR = {".csv", ".tsv", ".txt", ".psv", ".tab", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".parquet", ".pq"}
-_DAY = re.compile(r"(?<!\d)(20\d{2})[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
+_DAY = re.compile(
+    r"(?<!\d)(20\d{2})(?:[-_.]?(?=\d\d)|年)(1[0-2]|0?[1-9])(?:[-_.]?(?=\d\d)|月)(3[01]|[12]\d|0?[1-9])(?!\d)"
+)
+_DAY_LAST = re.compile(r"(?<!\d)(0[1-9]|[12]\d|3[01])[-_.](0[1-9]|[12]\d|3[01])[-_.](20\d{2})(?!\d)")
+_STAMP = re.compile(r"(?<!\d)(1[5-9]\d{8})\d{3}(?!\d)")
+_MONTH = re.compile(r"(?<!\d)(20\d{2})(?:年|[-_. ]?)(1[0-2]|0[1-9]|[1-9](?=月))月?(?!\d)")
+_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_NAMED_MONTH = re.compile(
+    r"(?<![a-z])({0})[a-z]*[-_. ]?(20\d{{2}})(?!\d)|(?<!\d)(20\d{{2}})[-_. ]?({0})(?:[a-z]*)(?![a-z])".format(
+        "|".join(_NAMES)
+    ),
+    re.I,
+)
 _MOST = 2 << 30
 
 
@@ -65,18 +77,45 @@ def is_tabular(file: Path) -> bool:
 
 
 def day_in_name(name: str) -> dt.date | None:
-    """Return the day that a file's name carries.
+    """Return the day that a file's name carries, as a date or as milliseconds; None where it could be several.
 
     Examples
     --------
-    >>> day_in_name("Deals_2026_05_28.csv")
-    datetime.date(2026, 5, 28)
+    >>> day_in_name("Deals_2026_05_28.csv"), day_in_name("My Opportunities 30-06-2026 10-11-12.xlsx"), day_in_name("d_05-06-2026.csv")
+    (datetime.date(2026, 5, 28), datetime.date(2026, 6, 30), None)
+    >>> day_in_name("report1782849851234.csv"), day_in_name("商机2026年6月5日.xlsx")
+    (datetime.date(2026, 6, 30), datetime.date(2026, 6, 5))
     """
-    found = _DAY.search(name)
-    try:
-        return dt.date(*map(int, found.groups())) if found else None
-    except ValueError:
+    found, turned, stamp = _DAY.search(name), _DAY_LAST.search(name), _STAMP.search(name)
+    tried = [found.groups()] if found else []
+    if turned:
+        a, b, year = turned.groups()
+        tried += [(year, b, a)] if int(a) > 12 or a == b else [(year, a, b)] if int(b) > 12 else []
+    for year, month, day in tried:
+        try:
+            return dt.date(int(year), int(month), int(day))
+        except ValueError:
+            continue
+    return dt.datetime.fromtimestamp(int(stamp[1]), dt.UTC).date() if stamp else None
+
+
+def month_end_in_name(name: str) -> dt.date | None:
+    """Return the last day of the month that a file's name carries, where it carries no day.
+
+    Examples
+    --------
+    >>> month_end_in_name("pipeline 2026-02.csv"), month_end_in_name("2026年2月商机.xlsx"), month_end_in_name("Deals Feb 2026.csv")
+    (datetime.date(2026, 2, 28), datetime.date(2026, 2, 28), datetime.date(2026, 2, 28))
+    """
+    found, named = _MONTH.search(name), _NAMED_MONTH.search(name)
+    if named:
+        month = 1 + _NAMES.index((named[1] or named[4]).casefold())
+        year = int(named[2] or named[3])
+    elif found:
+        year, month = int(found[1]), int(found[2])
+    else:
         return None
+    return dt.date(year + month // 12, month % 12 + 1, 1) - dt.timedelta(days=1)
 
 
 def read(file: Path, *, options: dict | None = None) -> list[Sheet]:
