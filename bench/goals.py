@@ -213,7 +213,8 @@ def _many(rows: list[dict]) -> None:
 def main() -> None:
     """Print what each way of setting targets makes sellers hold back and what that gains them."""
     rows: list[dict] = []
-    _known(rows), _copied(rows), _accelerators(rows), _many(rows)
+    for part in (_known, _copied, _accelerators, _many):
+        part(rows)
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import json
 from collections.abc import Iterable
@@ -11,12 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from salesloop import ledger, params, paths, periods, rules
+from salesloop import approvals, ledger, params, paths, periods, rules
 from salesloop.book import Book
 from salesloop.errors import ParameterError
 from salesloop.params import Learned, PeriodParams, UnitConfig, load_period, load_unit, read_yaml, write_yaml
 from salesloop.results import Results, Stage
-from salesloop.schema import TABLES
 
 AUTOMATIC, SIMULATION = "automatic", "simulation"
 _PROMISED_LEADS = 3
@@ -217,7 +215,8 @@ def approve(unit: str, period: pd.Period | str, *, by: str, only: Iterable[str] 
     _approve_technical(unit, str(period), [row for row in chosen if row["kind"] == "technical"], by, when)
     rows = [row for row in chosen if row["kind"] != "technical"]
     for name in ("target", "action", "intervention"):
-        _approve_rows(unit, f"{name}s", [row for row in rows if row["kind"] == name], when)
+        approvals.add_rows(unit, f"{name}s", [row for row in rows if row["kind"] == name], when)
+    approvals.record(unit, str(period), chosen, by=by, when=when)
     return ledger.append(unit, [line for row in rows if (line := _promise(unit, str(period), row))])
 
 
@@ -249,32 +248,6 @@ def _approve_technical(unit: str, period: str, rows: list[dict], by: str, when: 
 def _by_hand(found: Learned) -> Learned:
     """Mark a value that a person changed in the file after it was approved."""
     return found.model_copy(update={"by_hand": True}) if found.edited else found
-
-
-def _approve_rows(unit: str, name: str, rows: list[dict], when: str) -> None:
-    """Append rows to a plan file; a row whose key is there already is left to the people who wrote it."""
-    if not rows:
-        return
-    table, file = TABLES[name], paths.plan(unit) / f"{name}.csv"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    columns = list(table.columns)
-    known: list[dict[str, Any]] = []
-    if file.is_file():
-        with file.open(encoding="utf-8-sig", newline="") as held:
-            known = list(csv.DictReader(held))
-    extra = [column for column in (known[0] if known else {}) if column not in columns]
-    dated = {"valid_from": when, "created": when}
-    new = [{column: row["new"].get(column, dated.get(column)) for column in columns} for row in rows]
-    have = {tuple(row.get(key) or "" for key in table.key) for row in known}
-    added = [row for row in new if tuple(str(row.get(key) or "") for key in table.key) not in have]
-    if not added:
-        return
-    draft = file.with_name(f".{file.name}.draft")
-    with draft.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.DictWriter(out, [*columns, *extra], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows([*known, *added])
-    draft.replace(file)
 
 
 def _line(kind: str, period: str, *, id: str, due: str, scope: str, measure: str, value: Any, uom: str,

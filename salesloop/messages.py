@@ -192,6 +192,27 @@ class Text:
             return f"{text[:4]}年第{text[5]}季度" if self.lang == "zh" else f"Q{text[5]} {text[:4]}"
         return f"{text}年" if self.lang == "zh" and text.isdigit() else text
 
+    def scopes(self, value: object) -> str:
+        """Return targets written as ``period|level|name|measure|tier``, several with a semicolon between, in the reader's words.
+
+        Examples
+        --------
+        >>> Text("en").scopes("2026Q4|team|East 1|bookings|base;2026|company||csat|stretch")
+        'Q4 2026 East 1; 2026 company CSAT stretch'
+        """
+        return ("；" if self.lang == "zh" else "; ").join(self._scope(one) for one in str(value).split(";") if one)
+
+    def _scope(self, one: str) -> str:
+        period, level, name, measure, tier = (one.split("|") + [""] * 5)[:5]
+        try:
+            told = [self.period(period)]
+        except ValueError:
+            told = [period]
+        told += [name or (self.word(level) if level else "")]
+        told += [self.word(measure)] if measure not in ("", "bookings") else []
+        told += [self.word(tier, "goals")] if tier not in ("", "base") else []
+        return " ".join(word for word in told if word)
+
     def month(self, value: object) -> str:
         """Return a month short, for an axis."""
         text = str(value)[:7]
@@ -200,7 +221,7 @@ class Text:
 
 KINDS = (
     "money", "money_exact", "number", "count", "percent", "points", "days", "ratio", "score", "date", "period",
-    "month", "text", "word", "uom",
+    "month", "text", "word", "uom", "scopes",
 )  # fmt: skip
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 

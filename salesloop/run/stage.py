@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import salesloop
-from salesloop import ledger, paths
+from salesloop import approvals, ledger, paths
 from salesloop.errors import ChildDied
 from salesloop.params import UnitConfig, load_period
 from salesloop.run import files
@@ -65,7 +65,7 @@ def inputs(
         "unit": unit, "period": period, "as_of": as_of, "languages": list(languages),
         "snapshot": files.hashes(snapshot, tables),
         "parameters": short(config.model_dump(mode="json"), load_period(unit, period).model_dump(mode="json"), _rules(unit)),
-        "ledger": short(ledger.read(unit, before=period)), "earlier": _earlier(unit, period, as_of),
+        "ledger": short(ledger.read(unit, before=period), approvals.read(unit, before=period)), "earlier": _earlier(unit, period, as_of),
         "code": code(), "environment": environment(),
     }  # fmt: skip
 
