@@ -20,7 +20,7 @@ from salesloop.metrics.bottlenecks.stays import Stays, pipelines
 from salesloop.metrics.bottlenecks.worth import Outlook, Part
 from salesloop.metrics.pipeline import Change, Model, steps
 from salesloop.metrics.pipeline.logistic import sigmoid
-from salesloop.metrics.pipeline.model import leave_base, open_moves
+from salesloop.metrics.pipeline.model import leave_base, open_moves, paces
 from salesloop.metrics.pipeline.stays import exposures, visits
 
 HORIZON = 3
@@ -120,13 +120,14 @@ class Stakes:
         lived = self._steps(self.deals.iloc[inside]) if few else self.lived
         lived = lived[(lived["stage"] == stage).to_numpy() & np.isin(lived["row"].to_numpy(), inside)]
         row, step = lived["row"].to_numpy(), lived["step"].to_numpy()
-        own_leave, own_lost, times = self.outlook.own
+        own_leave, own_lost = self.outlook.own
         base_leave, base_lost = leave_base(self.model)
+        quick, hard = paces(self.model, step)
         at, age, kind = self.model.stages.index(stage), lived["age"].to_numpy() - 1, self.outlook.kind[row]
         return pd.DataFrame({
             "step": step, "left": lived["to"].notna().to_numpy(), "lost": lived["to"].isin(["lost", "void"]).to_numpy(),
-            "leave_logit": base_leave[at, age] + own_leave[kind] + times[steps.timing(step)],
-            "lost_logit": base_lost[at, age] + own_lost[kind], "type": _types(self.deals)[row],
+            "leave_logit": base_leave[at, age] + own_leave[kind] + quick[:, at],
+            "lost_logit": base_lost[at, age] + own_lost[kind] + hard[:, at], "type": _types(self.deals)[row],
         })  # fmt: skip
 
     def _steps(self, deals: pd.DataFrame) -> pd.DataFrame:

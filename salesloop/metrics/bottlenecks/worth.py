@@ -10,9 +10,10 @@ import pandas as pd
 
 from salesloop.metrics.pipeline import Changes, Model
 from salesloop.metrics.pipeline import arrivals as coming
+from salesloop.metrics.pipeline.create import expected_amount
 from salesloop.metrics.pipeline.model import codes, effects, start_shares
 from salesloop.metrics.pipeline.propagate import chances, standing
-from salesloop.metrics.pipeline.simulate import expected_amount, open_deals
+from salesloop.metrics.pipeline.simulate import open_deals
 from salesloop.metrics.pipeline.steps import PER_MONTH, first_month, last_step, month_start
 
 
@@ -94,7 +95,7 @@ class Outlook:
         """
         used = np.flatnonzero(part.coming.any(axis=0))
         used = np.union1d(used, part.live["kind"].to_numpy(dtype=int))
-        few, own = self.few.iloc[used], (self.own[0][used], self.own[1][used], self.own[2])
+        few, own = self.few.iloc[used], (self.own[0][used], self.own[1][used])
         stood = standing(model, part.live["state"], part.live["age"].to_numpy() if age is None else age)
         mass = np.zeros((len(used), *stood.shape[1:]))
         at = np.searchsorted(used, part.live["kind"].to_numpy(dtype=int))

@@ -1,8 +1,8 @@
 """The multi-state model of open deals: when a stage is left, and for where.
 
-In each step a deal leaves its stage or stays (a logistic hazard of stage x age, of the place of the step in month and
-quarter, and of what the deal is); one that leaves is lost or goes on (a second logistic of stage and of what the deal
-is), and one that goes on moves as deals of that stage have moved. All of it is learned from steps begun open, so that
+In each step a deal leaves its stage or stays (a logistic hazard of stage x age, of the step's working days and place in
+month and quarter, and of what the deal is); one that leaves is lost or goes on (a second logistic of stage, of the place
+in month and quarter, and of what the deal is), and one that goes on moves as deals of that stage have moved. All of it is learned from steps begun open, so that
 deals still open count for what they have lived through and no more.
 """
 
@@ -15,8 +15,17 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics.pipeline import logistic
-from salesloop.metrics.pipeline.stays import ENDS, OPEN, TOP_AGE, exposures, visits
-from salesloop.metrics.pipeline.steps import PER_MONTH, timing
+from salesloop.metrics.pipeline.stays import (
+    ENDS,
+    OPEN,
+    TOP_AGE,
+    Lived,
+    Moves,
+    coded_exposures,
+    coded_visits,
+    rows_of,
+)
+from salesloop.metrics.pipeline.steps import PER_MONTH, step_of, timing, work
 
 FEATURES = ("type", "segment", "product", "lead_source", "sales_channel", "region")
 FULL_N, STAGED_N, LEAST_N = 60, 20, 5
@@ -27,6 +36,8 @@ _BANDS = np.array([1, 2, 3, 4, 6, 8, 12, 18])
 _TIMES = 2 * PER_MONTH
 _MAIN, _BASE, _CELL = 1.0, 0.1, 1.0
 _GO_PRIOR = 2.0
+_CLOSES, _CLOSE = 0.5, 1e-4
+"""From which share won a stage is one that deals are won from; how near the coefficients are brought."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,10 @@ class Model:
         Share of new deals by state at the end of the step they are created in: stages, won, lost.
     starts : dict of str to ndarray
         The same for each type of deal with enough of them: renewals often begin half-way.
+    closing : ndarray of bool
+        The stages that deals are mostly won from, if not lost: these have their own pace by month and quarter.
+    country : str
+        Whose working days deals move on.
     drift : ndarray
         Ratios of amount when won to amount before, one a won deal with a history of amounts; ``[1.0]`` without.
     n_closed, n_won : int
@@ -66,6 +81,8 @@ class Model:
     n_closed: int = 0
     n_won: int = 0
     starts: dict[str, np.ndarray] = field(default_factory=dict)
+    closing: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    country: str = "CN"
 
     @property
     def staged(self) -> bool:
@@ -75,6 +92,7 @@ class Model:
 
 def fit(
     deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, stages: pd.DataFrame | None = None, staged: bool = True,
+    country: str = "CN",
 ) -> Model:  # fmt: skip
     """Fit the model to what was known at a day.
 
@@ -90,6 +108,8 @@ def fit(
         ``stage, kind``: which stage names mean won, lost or void.
     staged : bool, default True
         False where the stages of the past are not known: one open state, by age alone.
+    country : str
+        Whose working days deals move on.
 
     Returns
     -------
@@ -97,26 +117,36 @@ def fit(
     """
     events = open_moves(deals, events, stages)
     staged = staged and len(events) > 0
-    moves = visits(deals, events, as_of=as_of, staged=staged)
-    closed = moves[moves["state"].isin(ENDS)].drop_duplicates("opportunity_id", keep="last")
-    n_closed, n_won = len(closed), int((closed["state"] == "won").sum())
+    moves = coded_visits(deals, events, as_of=as_of, staged=staged)
+    final = [moves.state[moves.last] == moves.names.index(end) for end in ENDS if end in moves.names]
+    closed = moves.deal[moves.last][np.any(final, axis=0)] if final else np.zeros(0, dtype=np.int64)
+    n_closed = len(closed)
+    n_won = int((moves.state[moves.last] == moves.names.index("won")).sum()) if "won" in moves.names else 0
     if n_closed < LEAST_N or n_won == 0:
         return Model("none", [OPEN], n_closed=n_closed, n_won=n_won)
     kind = "multistate" if n_closed >= FULL_N else "stage_age" if n_closed >= STAGED_N else "average"
     if kind == "average" and staged:
-        moves = visits(deals, events, as_of=as_of, staged=False)
+        moves = coded_visits(deals, events, as_of=as_of, staged=False)
+    lived = coded_exposures(moves, as_of=as_of, since=_opened(events, staged))
     names = _stage_order(moves)
-    lived = exposures(moves, as_of=as_of)
-    levels = _levels(deals, moves) if kind == "multistate" else {}
-    features = (
-        codes(deals, levels).set_index(deals["opportunity_id"]).reindex(lived["opportunity_id"]).reset_index(drop=True)
-    )
-    cells = _cells(lived, features, names)
-    sizes = {name: len(found) for name, found in levels.items()}
+    go, levels = _fit_go(moves, lived, names), _levels(deals.iloc[closed]) if kind == "multistate" else {}
+    closing = go[:, -1] >= _CLOSES
+    cells = _cells(moves, lived, codes(deals, levels), names, closing)
+    sizes = _sizes(len(names), levels)
     return Model(
-        kind, names, levels, _fit_leave(cells, len(names), sizes), _fit_lost(cells, len(names), sizes), _fit_go(lived, names),
-        _fit_start(moves, names), _fit_drift(deals, events), n_closed, n_won, _fit_starts(deals, moves, names),
+        kind, names, levels, _fit_leave(cells, sizes, country), _fit_lost(cells, sizes), go,
+        _fit_start(moves, moves.first, names), _fit_drift(deals, events), n_closed, n_won, _fit_starts(deals, moves, names),
+        closing, country,
     )  # fmt: skip
+
+
+def _opened(events: pd.DataFrame, staged: bool) -> int | None:
+    """Return the step of the first move that the CRM holds.
+
+    Of deals that are older, only those are known that were still open then: what they lived through before, nobody
+    who was lost did.
+    """
+    return int(step_of(events["at"].min())[0]) if staged and events["at"].notna().any() else None
 
 
 def open_moves(deals: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame | None) -> pd.DataFrame:
@@ -129,24 +159,24 @@ def open_moves(deals: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame |
     for stage, status in zip(closed["stage"], closed["status"], strict=True):
         if stage is not None and stage not in live:
             meaning.setdefault(stage, status)
-    to = events["to_stage"].map(lambda stage: meaning.get(stage, stage))
-    return events.assign(to_stage=to)[to.notna()]
+    codes, names = pd.factorize(events["to_stage"])
+    to = np.array([*(meaning.get(name, name) for name in names), None], dtype=object)[codes]
+    return events.assign(to_stage=to)[codes >= 0]
 
 
-def _stage_order(moves: pd.DataFrame) -> list[str]:
-    inside = moves[~moves["state"].isin(ENDS)].copy()
-    inside["place"] = inside.groupby("opportunity_id", sort=False).cumcount()
-    told = inside.groupby("state")["place"].agg(["mean", "size"]).reset_index()
+def _stage_order(moves: Moves) -> list[str]:
+    place = np.arange(len(moves.deal)) - np.flatnonzero(moves.first)[np.cumsum(moves.first) - 1]
+    inside = ~moves.ended
+    told = pd.DataFrame({"state": np.array(moves.names, dtype=object)[moves.state[inside]], "place": place[inside]})
+    told = told.groupby("state")["place"].agg(["mean", "size"]).reset_index()
     return told.sort_values(["mean", "size", "state"], ascending=[True, False, True])["state"].tolist()
 
 
-def _levels(deals: pd.DataFrame, moves: pd.DataFrame) -> dict[str, list[str]]:
+def _levels(closed: pd.DataFrame) -> dict[str, list[str]]:
     """Keep the features that split the deals, and of each the levels with enough closed deals."""
-    closed = set(moves.loc[moves["state"].isin(ENDS), "opportunity_id"])
-    inside = deals[deals["opportunity_id"].isin(closed)]
     kept = {}
     for name in FEATURES:
-        counts = inside[name].dropna().astype(str).value_counts() if name in inside else pd.Series(dtype=int)
+        counts = closed[name].dropna().astype(str).value_counts() if name in closed else pd.Series(dtype=int)
         counts = counts[counts >= _LEVEL_N]
         if len(counts) >= 2:
             kept[name] = sorted(counts.sort_index(kind="stable").nlargest(_MOST_LEVELS).index)
@@ -167,54 +197,56 @@ def band(age: np.ndarray) -> np.ndarray:
     return np.searchsorted(_BANDS, age, side="right") - 1
 
 
-def _cells(lived: pd.DataFrame, features: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """Count stays and exits by every combination that the models tell apart."""
-    place = {name: i for i, name in enumerate(names)}
-    cells = features.assign(
-        stage=lived["stage"].map(place).to_numpy(), band=band(lived["age"].to_numpy()),
-        time=timing(lived["step"].to_numpy()), total=1, left=lived["to"].notna().to_numpy().astype(int),
-        lost=lived["to"].isin(["lost", "void"]).to_numpy().astype(int),
-    )  # fmt: skip
-    keys = [*features.columns, "stage", "band", "time"]
-    return cells.groupby(keys, sort=True, as_index=False)[["total", "left", "lost"]].sum()
+def _cells(moves: Moves, lived: Lived, features: pd.DataFrame, names: list[str], closing: np.ndarray) -> dict:
+    """Return what the models tell steps apart by, in codes, with who left and who was lost."""
+    states = np.array([names.index(name) if name in names else -1 for name in moves.names])
+    stage, time, age = states[moves.state[lived.move]], timing(lived.step), band(lived.age)
+    lost = np.isin(moves.names, ["lost", "void"])
+    made = {"all": np.zeros(len(stage), dtype=np.int64), "stage": stage, "band": age, "pair": stage * len(_BANDS) + age}
+    made |= {"time": time, "late": np.where(closing[stage], time, -1)}
+    made |= {name: features[name].to_numpy()[moves.deal[lived.move]] for name in features}
+    left = lived.to >= 0
+    return made | {"step": lived.step, "left": left, "lost": left & lost[lived.to]}
 
 
-def _fit_leave(cells: pd.DataFrame, n_stages: int, sizes: dict[str, int]) -> np.ndarray:
-    """Fit the hazard of leaving: intercept, stage, stage x band, time, features."""
-    design = np.hstack(
-        [_base(cells, n_stages), logistic.one_hot(cells, {"time": _TIMES}), logistic.one_hot(cells, sizes)]
-    )
-    return logistic.ridge_logit(
-        design, cells["left"].to_numpy(float), cells["total"].to_numpy(float), _penalty(design, n_stages)
-    )
-
-
-def _fit_lost(cells: pd.DataFrame, n_stages: int, sizes: dict[str, int]) -> np.ndarray:
-    """Fit the share lost among those that leave: intercept, stage, stage x band, features."""
-    gone = cells[cells["left"] > 0]
-    design = np.hstack([_base(gone, n_stages), logistic.one_hot(gone, sizes)])
-    return logistic.ridge_logit(
-        design, gone["lost"].to_numpy(float), gone["left"].to_numpy(float), _penalty(design, n_stages)
-    )
-
-
-def _base(cells: pd.DataFrame, n_stages: int) -> np.ndarray:
+def _sizes(n_stages: int, levels: dict[str, list[str]]) -> dict[str, int]:
     bands = len(_BANDS)
-    pair = cells.assign(pair=cells["stage"] * bands + cells["band"])
-    blocks = logistic.one_hot(pair, {"stage": n_stages, "band": bands, "pair": n_stages * bands})
-    return np.hstack([np.ones((len(cells), 1)), blocks])
+    base = {"all": 1, "stage": n_stages, "band": bands, "pair": n_stages * bands, "time": _TIMES, "late": _TIMES}
+    return base | {name: len(found) for name, found in levels.items()}
 
 
-def _penalty(design: np.ndarray, n_stages: int) -> np.ndarray:
-    bands = len(_BANDS)
-    weights = [0.0, *[_BASE] * (n_stages + bands), *[_CELL] * (n_stages * bands)]
-    return np.array([*weights, *[_MAIN] * (design.shape[1] - len(weights))])
+def _fit_leave(cells: dict, sizes: dict[str, int], country: str) -> np.ndarray:
+    """Fit the hazard of leaving: intercept, stage, stage x band, place in month and quarter, features, working days."""
+    design = logistic.Coded([cells[name] for name in sizes], list(sizes.values()), [work(cells["step"], country)])
+    return logistic.ridge_logit(
+        design, cells["left"].astype(float), np.ones(len(cells["left"])), _penalty(sizes, 1), close=_CLOSE
+    )
 
 
-def _fit_go(lived: pd.DataFrame, names: list[str]) -> np.ndarray:
+def _fit_lost(cells: dict, sizes: dict[str, int]) -> np.ndarray:
+    """Fit the share lost among those that leave: intercept, stage, stage x band, place in month and quarter, features."""
+    gone = cells["left"]
+    design = logistic.Coded([cells[name][gone] for name in sizes], list(sizes.values()))
+    return logistic.ridge_logit(
+        design, cells["lost"][gone].astype(float), np.ones(int(gone.sum())), _penalty(sizes, 0), close=_CLOSE
+    )
+
+
+def _penalty(sizes: dict[str, int], numbers: int) -> np.ndarray:
+    weights = {"all": 0.0, "stage": _BASE, "band": _BASE, "pair": _CELL}
+    return np.concatenate(
+        [np.full(size, weights.get(name, _MAIN)) for name, size in sizes.items()] + [np.full(numbers, _MAIN)]
+    )
+
+
+def _fit_go(moves: Moves, lived: Lived, names: list[str]) -> np.ndarray:
     targets = [*names, "won"]
-    went = lived[lived["to"].isin(targets)]
-    table = pd.crosstab(went["stage"], went["to"]).reindex(index=names, columns=targets, fill_value=0).to_numpy(float)
+    place = np.array([targets.index(name) if name in targets else -1 for name in moves.names])
+    went = lived.to >= 0
+    source, to = place[moves.state[lived.move[went]]], place[lived.to[went]]
+    inside = to >= 0
+    cell = source[inside] * len(targets) + to[inside]
+    table = np.bincount(cell, minlength=len(names) * len(targets)).reshape(len(names), len(targets)).astype(float)
     whole = table.sum(axis=0, keepdims=True)
     prior = np.tile(whole / max(whole.sum(), 1.0), (len(names), 1))
     np.fill_diagonal(prior[:, : len(names)], 0.0)
@@ -224,20 +256,29 @@ def _fit_go(lived: pd.DataFrame, names: list[str]) -> np.ndarray:
     return table / np.maximum(table.sum(axis=1, keepdims=True), 1e-12)
 
 
-def _fit_start(moves: pd.DataFrame, names: list[str]) -> np.ndarray:
-    first = moves.drop_duplicates("opportunity_id")["state"].replace("void", "lost")
-    counts = first.value_counts().reindex([*names, "won", "lost"], fill_value=0).to_numpy(float)
+def _fit_start(moves: Moves, chosen: np.ndarray, names: list[str]) -> np.ndarray:
+    """Return the shares of chosen moves by state: stages, won, lost."""
+    targets = [*names, "won", "lost"]
+    place = np.array(
+        [
+            targets.index(name) if name in targets else -1
+            for name in ["lost" if one == "void" else one for one in moves.names]
+        ]
+    )
+    at = place[moves.state[chosen]]
+    counts = np.bincount(at[at >= 0], minlength=len(targets)).astype(float)
     return counts / max(counts.sum(), 1.0)
 
 
-def _fit_starts(deals: pd.DataFrame, moves: pd.DataFrame, names: list[str]) -> dict[str, np.ndarray]:
+def _fit_starts(deals: pd.DataFrame, moves: Moves, names: list[str]) -> dict[str, np.ndarray]:
     if "type" not in deals:
         return {}
-    kind = moves["opportunity_id"].map(
-        deals.drop_duplicates("opportunity_id").set_index("opportunity_id")["type"].to_dict()
-    )
-    counts = moves["opportunity_id"].groupby(kind).nunique()
-    return {str(name): _fit_start(moves[kind == name], names) for name, n in counts.items() if n >= 2 * _LEVEL_N}
+    code, kinds = pd.factorize(deals["type"], sort=True)
+    kind = np.where(moves.first, code[moves.deal], -1)
+    return {
+        str(name): _fit_start(moves, kind == i, names)
+        for i, name in enumerate(kinds) if (kind == i).sum() >= 2 * _LEVEL_N
+    }  # fmt: skip
 
 
 def start_shares(model: Model, deals: pd.DataFrame) -> np.ndarray:
@@ -250,12 +291,12 @@ def start_shares(model: Model, deals: pd.DataFrame) -> np.ndarray:
 
 def _fit_drift(deals: pd.DataFrame, events: pd.DataFrame) -> np.ndarray:
     """Return amount when won over an amount seen before, for each event of a won deal that states one."""
-    won = deals[(deals["status"] == "won") & (deals["amount"] > 0)].set_index("opportunity_id")["amount"]
     if "amount" not in events:
         return np.ones(1)
     seen = events[(events["amount"] > 0) & ~events["to_stage"].isin(ENDS)]
-    final = seen["opportunity_id"].map(won.to_dict()).astype(float)
-    ratio = (final / seen["amount"].astype(float)).dropna().to_numpy(float)
+    won = deals["amount"].where((deals["status"] == "won") & (deals["amount"] > 0)).to_numpy(float)
+    row = rows_of(deals, seen["opportunity_id"])
+    ratio = won[row[row >= 0]] / seen["amount"].to_numpy(float)[row >= 0]
     ratio = np.sort(ratio[(ratio > 0.1) & (ratio < 10)])
     return ratio if len(ratio) >= 20 else np.ones(1)
 
@@ -272,8 +313,26 @@ def _surface(beta: np.ndarray, n_stages: int) -> np.ndarray:
     return beta[0] + stage[:, None] + age[ages][None, :] + pair[:, ages]
 
 
-def effects(model: Model, deals: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each deal's own part of the two logits, and the leaving logit's part by place in month and quarter."""
-    at = 1 + len(model.stages) + len(_BANDS) + len(model.stages) * len(_BANDS)
-    hot = logistic.one_hot(codes(deals, model.levels), {name: len(found) for name, found in model.levels.items()})
-    return hot @ model.leave[at + _TIMES :], hot @ model.lost[at:], model.leave[at : at + _TIMES]
+def effects(model: Model, deals: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return each deal's own part of the two logits."""
+    at, told = _timed_at(model) + 2 * _TIMES, codes(deals, model.levels)
+    made = np.zeros((2, len(deals)))
+    for name, found in model.levels.items():
+        for row, beta in enumerate((model.leave, model.lost)):
+            made[row] += np.append(beta[at : at + len(found)], 0.0)[told[name].to_numpy()]
+        at += len(found)
+    return made[0], made[1]
+
+
+def paces(model: Model, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the parts of the two logits that go with the calendar: place in month and quarter, working days; steps x stages."""
+    at, place = _timed_at(model), timing(step)
+    told = []
+    for beta in (model.leave, model.lost):
+        every, late = beta[at : at + _TIMES][place], beta[at + _TIMES : at + 2 * _TIMES][place]
+        told.append(every[:, None] + late[:, None] * model.closing[None])
+    return told[0] + model.leave[-1] * work(step, model.country)[:, None], told[1]
+
+
+def _timed_at(model: Model) -> int:
+    return 1 + len(model.stages) + len(_BANDS) + len(model.stages) * len(_BANDS)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from salesloop.metrics.pipeline.logistic import sigmoid
-from salesloop.metrics.pipeline.model import Model, effects, leave_base
+from salesloop.metrics.pipeline.model import Model, effects, leave_base, paces
 from salesloop.metrics.pipeline.stays import TOP_AGE
-from salesloop.metrics.pipeline.steps import PER_MONTH, timing
+from salesloop.metrics.pipeline.steps import PER_MONTH
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def factor(change: Changes, what: str, deals: pd.DataFrame) -> np.ndarray:
 
 def chances(
     model: Model, deals: pd.DataFrame, mass: np.ndarray, *, first_step: int, months: int, change: Changes = None,
-    own: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None, entering: np.ndarray | None = None,
+    own: tuple[np.ndarray, np.ndarray] | None = None, entering: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Return the chance of each deal to be won in each month, in single precision.
 
@@ -116,22 +116,15 @@ def chances(
     won, lost : ndarray
         Deals x months.
     """
-    speed, odds = _shifts(model, deals, change)
-    leave, lost = leave_base(model)
-    own_leave, own_lost, times = own or effects(model, deals)
-    raised = np.exp((leave[None] + own_leave[:, None, None] + speed[:, :, None]).astype(np.float32))
-    share_lost = sigmoid(lost[None] + own_lost[:, None, None] - odds[:, :, None]).astype(np.float32)
     n_steps = months * PER_MONTH - first_step % PER_MONTH
     won, gone = np.zeros((len(deals), months)), np.zeros((len(deals), months))
-    places = timing(first_step + np.arange(n_steps))
-    leaving = {place: _leaving(raised, times[place]) for place in np.unique(places)}
     mass, go = mass.astype(np.float32), model.go.astype(np.float32)
-    for i in range(n_steps):
+    for i, (leaving, share) in enumerate(_rates(model, deals, first_step, n_steps, change, own)):
         month = (first_step % PER_MONTH + i) // PER_MONTH
         if entering is not None and i < PER_MONTH:
             mass[:, :, 0] += entering
-        left = mass * leaving[places[i]]
-        off = np.einsum("nsa,nsa->ns", left, share_lost)
+        left = mass * leaving
+        off = np.einsum("nsa,nsa->ns", left, share)
         to = (left.sum(axis=2) - off) @ go
         won[:, month] += to[:, -1]
         gone[:, month] += off.sum(axis=1)
@@ -139,18 +132,68 @@ def chances(
     return won, gone
 
 
-def _leaving(raised: np.ndarray, time: float) -> np.ndarray:
-    """Return the chance to leave in a step from the odds, at a place in month and quarter."""
-    odds = raised * np.float32(np.exp(time))
-    return odds / (1.0 + odds)
+def arriving(
+    model: Model, deals: pd.DataFrame, begin: np.ndarray, *, first_step: int, months: int, change: Changes = None,
+    own: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Return the chance of deals yet to be created to be won, by month of creation and month of winning.
+
+    A deal is created evenly over the steps of its month; all months of creation are carried forward together.
+
+    Parameters
+    ----------
+    begin : ndarray
+        Deals x (stages, won, lost) at the end of the step that they are created in, from `start_shares`.
+    first_step : int
+        The first step of the first month ahead.
+
+    Returns
+    -------
+    ndarray
+        Deals x months created x months won.
+    """
+    won, go = np.zeros((months, len(deals), months)), model.go.astype(np.float32)
+    mass = np.zeros((months, len(deals), len(model.stages), TOP_AGE), dtype=np.float32)
+    entering = (begin[:, :-2] / PER_MONTH).astype(np.float32)
+    rates = _rates(model, deals, first_step + 1, months * PER_MONTH - 1, change, own)
+    for step, (leaving, share) in enumerate(rates, start=1):
+        created = (step - 1) // PER_MONTH
+        mass[created, :, :, 0] += entering
+        left = mass[: created + 1] * leaving
+        off = np.einsum("cnsa,nsa->cns", left, share)
+        to = (left.sum(axis=3) - off) @ go
+        won[: created + 1, :, step // PER_MONTH] += to[..., -1]
+        mass[: created + 1] = _aged(mass[: created + 1] - left, to[..., :-1])
+    won[np.arange(months), :, np.arange(months)] += begin[:, -2]
+    return won.transpose(1, 0, 2)
+
+
+def _rates(model: Model, deals: pd.DataFrame, first_step: int, n_steps: int, change: Changes, own) -> Iterator[tuple]:
+    """Yield by step each deal's chance to leave and, having left, to be lost, by stage and age."""
+    speed, odds = _shifts(model, deals, change)
+    leave, lost = leave_base(model)
+    own_leave, own_lost = own or effects(model, deals)
+    leaving = np.exp((leave[None] + own_leave[:, None, None] + speed[:, :, None]).astype(np.float32))
+    losing = np.exp((lost[None] + own_lost[:, None, None] - odds[:, :, None]).astype(np.float32))
+    quick, hard = (np.exp(one).astype(np.float32) for one in paces(model, first_step + np.arange(n_steps)))
+    for i in range(n_steps):
+        if i == 0 or (hard[i] != hard[i - 1]).any():
+            share = _chance(losing, hard[i])
+        yield _chance(leaving, quick[i]), share
+
+
+def _chance(odds: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Return chances from odds, by stage a factor on the odds."""
+    moved = odds * factor[None, :, None]
+    return moved / (1.0 + moved)
 
 
 def _aged(mass: np.ndarray, young: np.ndarray) -> np.ndarray:
     """Return what stayed a step older, the oldest age kept, and what came in at the youngest."""
     made = np.empty_like(mass)
-    made[:, :, 1:] = mass[:, :, :-1]
-    made[:, :, -1] += mass[:, :, -1]
-    made[:, :, 0] = young
+    made[..., 1:] = mass[..., :-1]
+    made[..., -1] += mass[..., -1]
+    made[..., 0] = young
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,114 @@ from salesloop.metrics.pipeline.steps import last_step, step_of
 OPEN = "open"
 ENDS = ("won", "lost", "void")
 TOP_AGE = 26
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Where each deal stood at the end of each step in which it moved, in codes: a row a move, in order of deal and step.
+
+    Attributes
+    ----------
+    deal, step, state : ndarray of int
+        The deal's row in the table that they were made from, the step, a place in `names`.
+    names : list of str
+        The states; an open stage, or won, lost, void.
+    """
+
+    deal: np.ndarray
+    step: np.ndarray
+    state: np.ndarray
+    names: list[str]
+
+    @property
+    def ended(self) -> np.ndarray:
+        """Which moves end the deal."""
+        return np.isin(self.names, ENDS)[self.state] if self.names else np.zeros(0, dtype=bool)
+
+    @property
+    def first(self) -> np.ndarray:
+        """Which moves are their deal's first."""
+        return np.diff(self.deal, prepend=-1) != 0
+
+    @property
+    def last(self) -> np.ndarray:
+        """Which moves are their deal's last so far."""
+        return np.diff(self.deal, append=-1) != 0
+
+
+@dataclass(frozen=True)
+class Lived:
+    """Steps begun open, in codes: a row a deal and step.
+
+    Attributes
+    ----------
+    move : ndarray of int
+        The move that the stay began with.
+    age, step : ndarray of int
+        Steps in the stage (1 in the first one begun there, at most `TOP_AGE`), and which step it is.
+    to : ndarray of int
+        The state at the step's end where it left, else -1.
+    """
+
+    move: np.ndarray
+    age: np.ndarray
+    step: np.ndarray
+    to: np.ndarray
+
+
+def rows_of(deals: pd.DataFrame, ids: pd.Series) -> np.ndarray:
+    """Return the row of each deal named, the first one where a deal stands twice, -1 for one that is not there."""
+    first = np.flatnonzero(~deals["opportunity_id"].duplicated().to_numpy())
+    found = pd.Index(deals["opportunity_id"].iloc[first]).get_indexer(pd.Index(ids))
+    return np.where(found >= 0, first[found], -1) if len(first) else np.full(len(ids), -1)
+
+
+def coded_visits(deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, staged: bool = True) -> Moves:
+    """Return what `visits` returns, in codes: quick, for what is fitted many times."""
+    last, created = last_step(as_of), step_of(deals["created_at"])
+    events = events if staged else events[:0]
+    row = rows_of(deals, events["opportunity_id"])
+    usable = (row >= 0) & events["at"].notna().to_numpy()
+    events, row = events[usable], row[usable]
+    codes, names = pd.factorize(
+        pd.concat(
+            [deals["status"], deals["stage"], events["from_stage"], events["to_stage"], pd.Series([OPEN])]
+        ).astype(object)
+    )
+    n, m = len(deals), len(events)
+    status, stage, source, target = np.split(codes[:-1], np.cumsum([n, n, m]))
+    usual = codes[-1]
+    ended = np.flatnonzero(deals["status"].isin(ENDS).to_numpy() & deals["closed_on"].notna().to_numpy())
+    at = events["at"].to_numpy().astype("datetime64[us]").astype(np.int64)
+    begun = (
+        _begun(row, at, source, target, np.where(status == usual, stage, -1), usual) if staged else np.full(n, usual)
+    )
+    closed = np.maximum(step_of(deals["closed_on"])[ended], created[ended])
+    deal = np.concatenate([np.arange(n), row, ended])
+    step = np.concatenate([created, step_of(events["at"]), closed])
+    state = np.concatenate([begun, target, status[ended]])
+    order = np.repeat([0, 1, 2], [n, m, len(ended)])
+    keep = (created >= 0)[deal] & (created <= last)[deal] & (step >= 0) & (step <= last)
+    place = np.concatenate([np.zeros(n, dtype=np.int64), at, np.zeros(len(ended), dtype=np.int64)])
+    rank = np.argsort(np.argsort(deals["opportunity_id"].to_numpy(dtype=object), kind="stable"), kind="stable")
+    by = np.lexsort((place, order, step, rank[deal]))
+    by = by[keep[by]]
+    deal, step, state = deal[by], step[by], state[by]
+    final = (np.diff(deal, append=-1) != 0) | (np.diff(step, append=-1) != 0)
+    deal, step, state = deal[final], step[final], state[final]
+    new = (np.diff(deal, prepend=-1) != 0) | (np.diff(state, prepend=-1) != 0)
+    return Moves(deal[new], step[new], state[new], [str(name) for name in names])
+
+
+def _begun(row, at, source, target, open_stage, usual) -> np.ndarray:
+    """Return the state each deal begins in: where its first event comes from, else its stage while open, else the usual one."""
+    by = np.lexsort((at, row))
+    first = by[np.diff(row[by], prepend=-1) != 0]
+    begun = np.where(source[first] >= 0, source[first], target[first])
+    found = open_stage.copy()
+    found[row[first]] = begun
+    begun = begun[begun >= 0]
+    return np.where(found >= 0, found, np.bincount(begun).argmax() if len(begun) else usual)
 
 
 def visits(deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, staged: bool = True) -> pd.DataFrame:
@@ -42,43 +151,29 @@ def visits(deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, staged:
     >>> visits(deals, events, as_of=dt.date(2026, 2, 28))[["step", "state"]].values.tolist()
     [[97248, 'open'], [97254, 'won']]
     """
-    last = last_step(as_of)
-    deals = deals[deals["created_at"].notna() & (step_of(deals["created_at"]) <= last)]
-    moves = [_begun(deals, events, staged), _moved(deals, events, staged), _ended(deals)]
-    made = pd.concat(moves, ignore_index=True)
-    made = made[(made["step"] >= 0) & (made["step"] <= last)]
-    made = made.sort_values(["opportunity_id", "step", "order", "at"], kind="stable")
-    made = made.drop_duplicates(["opportunity_id", "step"], keep="last")
-    same = (made["opportunity_id"] == made["opportunity_id"].shift()) & (made["state"] == made["state"].shift())
-    return made.loc[~same, ["opportunity_id", "step", "state"]].reset_index(drop=True)
+    made = coded_visits(deals, events, as_of=as_of, staged=staged)
+    ids = deals["opportunity_id"].to_numpy(dtype=object)[made.deal]
+    state = np.array(made.names, dtype=object)[made.state]
+    return pd.DataFrame({"opportunity_id": ids, "step": made.step, "state": state})
 
 
-def _begun(deals: pd.DataFrame, events: pd.DataFrame, staged: bool) -> pd.DataFrame:
-    state = pd.Series(OPEN, index=deals.index)
-    if staged:
-        first = events.sort_values("at", kind="stable").drop_duplicates("opportunity_id").set_index("opportunity_id")
-        begun = first["from_stage"].where(first["from_stage"].notna(), first["to_stage"])
-        state = deals["opportunity_id"].map(begun)
-        usual = begun.value_counts()
-        state = state.where(state.notna(), deals["stage"].where(deals["status"] == OPEN))
-        state = state.fillna(usual.index[0] if len(usual) else OPEN)
-    return pd.DataFrame({"opportunity_id": deals["opportunity_id"], "step": step_of(deals["created_at"]), "at": deals["created_at"],
-                         "state": state, "order": 0})  # fmt: skip
+def coded_exposures(moves: Moves, *, as_of: dt.date, since: int | None = None) -> Lived:
+    """Return what `exposures` returns, in codes.
 
-
-def _moved(deals: pd.DataFrame, events: pd.DataFrame, staged: bool) -> pd.DataFrame:
-    events = (
-        events[events["opportunity_id"].isin(deals["opportunity_id"]) & events["at"].notna()] if staged else events[:0]
-    )
-    return pd.DataFrame({"opportunity_id": events["opportunity_id"], "step": step_of(events["at"]), "at": events["at"],
-                         "state": events["to_stage"], "order": 1})  # fmt: skip
-
-
-def _ended(deals: pd.DataFrame) -> pd.DataFrame:
-    ended = deals[deals["status"].isin(ENDS) & deals["closed_on"].notna()]
-    ends = np.maximum(step_of(ended["closed_on"]), step_of(ended["created_at"]))
-    return pd.DataFrame({"opportunity_id": ended["opportunity_id"], "step": ends, "at": ended["closed_on"],
-                         "state": ended["status"], "order": 2})  # fmt: skip
+    Parameters
+    ----------
+    since : int, optional
+        Steps before it are left out: from then on alone is it known what became of every deal.
+    """
+    until = np.where(moves.last, last_step(as_of), np.append(moves.step[1:], 0))
+    length = np.where(moves.ended, 0, np.maximum(until - moves.step, 0))
+    row = np.repeat(np.arange(len(length)), length)
+    age = np.arange(len(row)) - np.repeat(np.cumsum(length) - length, length) + 1
+    left = (age == length[row]) & ~moves.last[row]
+    to = np.where(left, np.append(moves.state[1:], -1)[row], -1)
+    step = moves.step[row] + age
+    kept = slice(None) if since is None else step >= since
+    return Lived(row[kept], np.minimum(age, TOP_AGE)[kept], step[kept], to[kept])
 
 
 def exposures(moves: pd.DataFrame, *, as_of: dt.date) -> pd.DataFrame:
@@ -95,15 +190,11 @@ def exposures(moves: pd.DataFrame, *, as_of: dt.date) -> pd.DataFrame:
         ``opportunity_id, stage, age`` (steps in the stage, 1 in the first one begun there, at most `TOP_AGE`),
         ``step, to`` (the state at the step's end where it left, else None).
     """
-    following = moves.groupby("opportunity_id", sort=False)[["step", "state"]].shift(-1)
-    stay = ~moves["state"].isin(ENDS)
-    until = following["step"].fillna(last_step(as_of)).astype(np.int64)
-    length = np.where(stay, np.maximum(until - moves["step"], 0), 0)
-    row = np.repeat(np.arange(len(moves)), length)
-    age = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length) + 1
-    left = (age == length[row]) & following["state"].notna().to_numpy()[row]
-    to = np.where(left, following["state"].to_numpy(dtype=object)[row], None)
+    deal, state = pd.factorize(moves["opportunity_id"])[0], moves["state"].to_numpy(dtype=object)
+    code, names = pd.factorize(state)
+    lived = coded_exposures(Moves(deal, moves["step"].to_numpy(), code, list(names)), as_of=as_of)
+    to = np.array([*names, None], dtype=object)[lived.to]
     return pd.DataFrame({
-        "opportunity_id": moves["opportunity_id"].to_numpy()[row], "stage": moves["state"].to_numpy(dtype=object)[row],
-        "age": np.minimum(age, TOP_AGE), "step": moves["step"].to_numpy()[row] + age, "to": to,
+        "opportunity_id": moves["opportunity_id"].to_numpy()[lived.move], "stage": state[lived.move],
+        "age": lived.age, "step": lived.step, "to": to,
     })  # fmt: skip

@@ -6,13 +6,18 @@ month and of a quarter can have a pace of their own.
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
+from salesloop import periods
+
 PER_MONTH = 4
 _LAST_DAYS = (8, 15, 23)
+_USUAL_WORK, _LEAST_WORK = 5.2, 0.5
 
 
 def step_of(days: pd.Series) -> np.ndarray:
@@ -23,10 +28,11 @@ def step_of(days: pd.Series) -> np.ndarray:
     >>> step_of(pd.Series(pd.to_datetime(["2026-10-01", "2026-10-08", "2026-10-31", "2026-11-01", None]))).tolist()
     [97284, 97284, 97287, 97288, -1]
     """
-    day = pd.to_datetime(pd.Series(days)).reset_index(drop=True)
-    month = day.dt.year * 12 + day.dt.month - 1
-    part = np.searchsorted(_LAST_DAYS, day.dt.day.fillna(1).to_numpy(), side="left")
-    return np.where(day.isna(), -1, month.fillna(0).to_numpy() * PER_MONTH + part).astype(np.int64)
+    day = pd.to_datetime(pd.Series(days)).to_numpy().astype("datetime64[D]")
+    month = day.astype("datetime64[M]")
+    part = np.searchsorted(_LAST_DAYS, (day - month).astype(np.int64) + 1, side="left")
+    step = (month.astype(np.int64) + 1970 * 12) * PER_MONTH + part
+    return np.where(np.isnat(day), -1, step)
 
 
 def last_step(as_of: dt.date) -> int:
@@ -62,3 +68,25 @@ def timing(step: np.ndarray) -> np.ndarray:
     """
     place, month = step % PER_MONTH, (step // PER_MONTH) % 12
     return place + PER_MONTH * (month % 3 == 2)
+
+
+def work(step: np.ndarray, country: str) -> np.ndarray:
+    """Return the log of each step's working days over the usual ones: 0 in a usual step, far below in a holiday week.
+
+    Examples
+    --------
+    >>> work(np.array([97285, 97284]), "CN").round(2).tolist()  # 9 to 15 and 1 to 8 October 2026
+    [0.14, -1.65]
+    """
+    found, place = np.unique(step, return_inverse=True)
+    days = np.array([_worked(int(one), country) for one in found], dtype=float)
+    return np.log(np.maximum(days, _LEAST_WORK) / _USUAL_WORK)[place]
+
+
+@lru_cache(maxsize=4096)
+def _worked(step: int, country: str) -> int:
+    year, month = divmod(step // PER_MONTH, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    first, until = (0, *_LAST_DAYS)[step % PER_MONTH] + 1, (*_LAST_DAYS, last)[step % PER_MONTH]
+    days = (dt.date(year, month + 1, day) for day in range(first, until + 1))
+    return sum(periods.is_working_day(day, country) for day in days)
