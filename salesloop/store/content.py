@@ -79,7 +79,7 @@ def _rows(name: str, config: UnitConfig, view: View) -> str:
     if name in money.DATED:
         return f"SELECT * FROM ({money.with_home(rows, name, config=config, end=view.end)}) WHERE rate IS NOT NULL"
     if name == "stage_events":
-        return f"""SELECT e.*, CAST(round(e.amount * coalesce(d.rate, 1), 2) AS DECIMAL(18,2)) AS amount_home
+        return f"""SELECT e.*, CAST(round(CAST(e.amount AS DECIMAL(28,2)) * coalesce(d.rate, 1), 2) AS DECIMAL(18,2)) AS amount_home
                    FROM ({rows}) e LEFT JOIN deals_now d USING (opportunity_id)"""
     return rows
 

@@ -79,4 +79,4 @@ def with_home(rows: str, name: str, *, config: UnitConfig, end: dt.date) -> str:
 
 
 def _home(column: str) -> str:
-    return f'CAST(round("{column}" * rate, 2) AS DECIMAL(18,2))'
+    return f'CAST(round(CAST("{column}" AS DECIMAL(28,2)) * rate, 2) AS DECIMAL(18,2))'

@@ -295,3 +295,14 @@ def test_rules_across_rows_are_counted(acme):
     ))  # fmt: skip
     broken = ["closed_before_created", "memberships_overlap", "negative_amount", "owner_unknown", "won_without_amount"]
     assert meta(store.freeze(acme, "2026-10"))["rules"] == {rule: {"n": 1, "severity": "warn"} for rule in broken}
+
+
+def test_deals_of_hundreds_of_millions_stay_exact(tmp_path, monkeypatch):
+    monkeypatch.setenv("SALESLOOP_ROOT", str(tmp_path))
+    name = unit(tmp_path, "large", plan_rates={2026: {"USD": 7.1}})
+    won = {"closed_on": "2026-09-12"}
+    deals = [deal("a", "won", "320000000.01", **won), deal("b", "won", "1000000000.10", currency="USD", **won)]
+    moved = {"event_id": "e", "opportunity_id": "a", "at": "2026-09-10 02:00", "to_stage": "Won", "amount": "320000000.01"}
+    store.land(name, landing(as_of="2026-09-30", opportunities=deals, stage_events=[moved]))
+    store.freeze(name, "2026-09")
+    assert bookings(name, "2026-09", "2026-09") == (320_000_000.01 + 7_100_000_000.71, 2)
