@@ -39,6 +39,7 @@ class Results:
         self.tables: dict[str, dict] = self.content["tables"]
         self.figures: list[dict] = self.content["figures"]
         self.sentences: list[dict] = self.content["sentences"]
+        self.sheets: list[dict] = self.content.get("sheets", [])
 
     @classmethod
     def find(cls, folder: Path, stage: str) -> Results | None:
@@ -124,6 +125,67 @@ class Stage:
         self._new("tables", name)[name] = {**self._write(name, frame, csv=True), **spec}
         if show:
             self._emit("table", name, self._preview(frame, spec))
+
+    def workbook(
+        self, name: str, frame: pd.DataFrame, *, plan: str, title: str, words: Sequence[str] = ()
+    ) -> None:  # fmt: skip
+        """Keep rows of a plan file as a workbook that people edit and bring back; the page leads to it.
+
+        Parameters
+        ----------
+        name : str
+            The table's name in the results.
+        frame : DataFrame
+            Rows with columns of the plan file.
+        plan : str
+            The plan file, after which the workbook is called, with the month and the stage. The messages ``plan.<plan>.<column>`` are the headings, in the unit's first language.
+        title : str
+            The message id of its heading and of the link to it.
+        words : sequence of str
+            Columns of codes that are written out in words, which the door reads as well.
+        """
+        from salesloop.handout import workbook
+
+        self.table(name, frame, title=title, show=False)
+        told = frame.copy()
+        for column in words:
+            told[column] = [None if pd.isna(code) else self.text.word(code, self.name) for code in frame[column]]
+        headings = {column: self.text.t(f"plan.{plan}.{column}") for column in frame.columns}
+        file = f"{plan}_{self.book.period}_{self.name}.xlsx"
+        self._draft(file).write_bytes(workbook(told, headings, sheet=self.text.t(f"plan.{plan}")))
+        self.content["tables"][name]["workbook"] = f"{self.name}/{file}"
+        self._emit("workbook", name, {"text/plain": file})
+
+    def sheets(
+        self, name: str, tables: Sequence[str], said: Mapping[str, Sequence[tuple[str, Mapping[str, object]]]], *, by: str,
+        title: str, lead: str,
+    ) -> None:  # fmt: skip
+        """Give each team, or whatever `by` names, a page of its own: what is said to it, and its rows of kept tables.
+
+        Parameters
+        ----------
+        name : str
+            What the pages' files are called, before the slug of each.
+        tables : sequence of str
+            Tables kept before, each with the column `by`.
+        said : mapping of str to sequence of (message id, values)
+            Whose page, and what it says; the first sentence opens it.
+        by : str
+            The column that tells whose rows they are.
+        title, lead : str
+            The message ids of a page's heading, filled with `by`, and of the list of links to all pages.
+        """
+        pages = []
+        for one, sentences in said.items():
+            self._message(title, **{by: plain(one)})
+            told = [(message, {key: plain(value) for key, value in values.items()}) for message, values in sentences]
+            for message, values in told:
+                self._message(message, **values)
+            pages.append({"key": plain(one), "said": [{"id": message, "values": values} for message, values in told]})
+        made = {"name": name, "by": by, "title": title, "lead": lead, "tables": list(tables), "pages": pages}
+        self._message(lead)
+        self.content.setdefault("sheets", []).append(made)
+        self._emit("sheets", name, {"text/plain": ", ".join(said)})
 
     def keep(self, name: str, frame: pd.DataFrame) -> None:
         """Keep a table for later stages as Parquet only: draws, fitted state."""

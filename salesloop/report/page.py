@@ -31,7 +31,8 @@ def _environment() -> jinja2.Environment:
 
 
 @lru_cache(maxsize=1)
-def _css() -> Markup:
+def style() -> Markup:
+    """Return the style sheet of all pages."""
     lines = (_FOLDER / "page.css").read_text(encoding="utf-8").splitlines()
     return Markup("\n".join(line.strip() for line in lines if line.strip()))
 
@@ -48,7 +49,7 @@ def page(template: str, text: Text, **values: object) -> str:
     **values
         What the template shows; every text is escaped there.
     """
-    shared = {"t": text.t, "text": text, "css": _css(), "csp": CSP, "lang": HTML_LANG[text.lang]}
+    shared = {"t": text.t, "text": text, "css": style(), "csp": CSP, "lang": HTML_LANG[text.lang]}
     return plain(_environment().get_template(template).render({**shared, **values}))
 
 

@@ -12,7 +12,7 @@ import nbformat
 from salesloop.clean import plain
 from salesloop.messages import Text
 from salesloop.params import UnitConfig, load_unit
-from salesloop.report import foreign, names
+from salesloop.report import foreign, names, sheets
 from salesloop.report.items import Items, Manner, fitting, paragraph
 from salesloop.report.page import others, page, stage_name
 from salesloop.results import MIME, Results
@@ -62,6 +62,35 @@ def render_stage(
         lambda manner: page("stage.html.j2", **stage_values(notebook, folder, config, manner), home=home),
         manner_of(folder, lang, config, hide_names=hide_names, linked=linked), LIMIT,
     )  # fmt: skip
+
+
+def render_sheets(
+    notebook: Path | str, results_dir: Path | str, lang: str, config: UnitConfig | None = None, *,
+    hide_names: bool | None = None,
+) -> dict[str, str]:  # fmt: skip
+    """Return the pages that a stage gives its teams, by file name; none where it gives none.
+
+    Parameters
+    ----------
+    notebook : path
+        The executed notebook; the files bear its name and stand beside its page.
+    results_dir : path
+        The ``results`` folder of the same run.
+    lang : {"en", "zh"}
+        The reader's language.
+    config : UnitConfig, optional
+        The unit's configuration; read from its unit.yml by default.
+    hide_names : bool, optional
+        Whether reps' names are replaced by numbers; by default as the unit says.
+    """
+    folder, stem = Path(results_dir), Path(notebook).stem
+    stage = stem.lstrip("0123456789_")
+    results = Results.find(folder, stage)
+    if results is None or not results.sheets:
+        return {}
+    config = config or config_of(folder)
+    items = Items(results, manner_of(folder, lang, config, hide_names=hide_names, linked=True))
+    return sheets.draw(items, stem, unit=plain(config.name or config.unit), languages=config.languages)
 
 
 def stage_values(notebook: Path | str, folder: Path, config: UnitConfig, manner: Manner) -> dict[str, Any]:
@@ -187,4 +216,7 @@ def _result(mark: dict, items: Items) -> dict | None:
         return {"kind": kind, "title": items.title(name), "html": html, "small": is_slim(html)}
     if kind == "figure":
         return {"kind": kind, "name": name, "small": True}
+    if kind in ("sheets", "workbook") and items.manner.linked:
+        made = sheets.links(items, name) if kind == "sheets" else sheets.workbook_link(items, name)
+        return {"kind": "links", "html": made} if made else None
     return None

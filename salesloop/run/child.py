@@ -179,7 +179,7 @@ def draw(task: Task) -> None:
     import matplotlib
 
     from salesloop import style
-    from salesloop.report import render_stage
+    from salesloop.report import render_sheets, render_stage
 
     matplotlib.rcdefaults()
     style.look.cache_clear()
@@ -191,6 +191,8 @@ def draw(task: Task) -> None:
     for lang in task.languages:
         page = render_stage(notebook, work / "results", lang, home=task.home.format(lang=lang))
         files.write(work / f"{notebook.stem}.{lang}.html", page)
+        for name, sheet in render_sheets(notebook, work / "results", lang).items():
+            files.write(work / name, sheet)
 
 
 def draw_brief(task: Task, tell: Tell | None = None) -> None:

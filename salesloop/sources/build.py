@@ -222,8 +222,16 @@ def _arrow(made: Frame, index: int) -> pa.Table:
     columns["extra"] = frames.as_json(sheet, extra_labels(sheet, made.entry), at)
     columns["_frame"], columns["_at"] = pa.repeat(index, n), pa.array(at, pa.int64())
     columns["_content"] = pa.array(sheet.content()[at])
-    columns["_day"] = pa.repeat(pa.scalar(day_in_name(made.report.file), pa.date32()), n)
+    columns["_day"] = pa.repeat(pa.scalar(_day_of(made), pa.date32()), n)
     return pa.table(columns)
+
+
+def _day_of(made: Frame) -> dt.date | None:
+    """Return the day a file bears; a plan file that people brought comes after the one that approvals write."""
+    named = day_in_name(made.report.file)
+    if named is None and made.entry.profile == "plan" and made.report.file.casefold() != f"{made.table.name}.csv":
+        return dt.date(1970, 1, 1)
+    return named
 
 
 def extra_labels(sheet: Sheet, entry: FileMapping) -> list[str]:

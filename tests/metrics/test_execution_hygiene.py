@@ -161,19 +161,6 @@ def test_what_fell_due_undone_is_proposed_again_and_what_runs_is_left_alone(rule
     assert proposed(rules, checked("2026-11-30")).empty
 
 
-def test_a_teams_sheet_holds_its_own_rows_only(rules):
-    warned = execution.warn.warnings(
-        execution.hygiene.violations(rules, ready(examples.deals().assign(team=["A", "B", "A"])))
-    )
-    none = execution.check_actions(
-        examples.canonical("actions", {}), examples.deals(), examples.activities(), as_of=END
-    )
-    sheets = execution.warn.team_sheets(
-        warned, none, examples.deals().assign(team=["A", "B", "A"]), proposed(rules).head(0), as_of=END
-    )
-    assert sheets.loc[sheets["item"] == "warning", "team"].tolist() == ["B"]
-
-
 def test_what_an_owner_left_behind_is_the_managers_to_hand_over(rules):
     reps = examples.canonical("reps", {"rep_id": ["r1"], "left_on": ["2026-10-15"]})
     warned = execution.warn.warnings(execution.hygiene.violations(rules, ready(reps=reps)))

@@ -11,6 +11,7 @@ from salesloop.metrics.execution import (
     moves,
     pace,
     say,
+    sheets,
     since,
     warn,
 )
@@ -19,5 +20,5 @@ from salesloop.metrics.execution.prepare import prepared
 
 __all__ = [
     "activity", "check_actions", "conditions", "features", "hygiene", "members", "moves", "pace", "prepared", "say",
-    "since", "warn",
+    "sheets", "since", "warn",
 ]  # fmt: skip

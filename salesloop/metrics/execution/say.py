@@ -25,14 +25,26 @@ ACTIONS = {"done": "count", "of": "count", "effect": "points", "effect_low": "po
 ACTIONS_SHOWN = ("id", "what", "owner", "due", "move", "done", "of", "verdict", "effect", "effect_low", "effect_high",
                  "n_others", "amount_won", "problem")  # fmt: skip
 PROPOSED = {"rule": "word", "expected_move": "word", "due": "date", "amount": "money"}
-PROPOSED_SHOWN = ("id", "what", "deal_set", "expected_move", "owner", "due", "amount", "carried")
+PROPOSED_SHOWN = ("id", "rule", "deal_set", "expected_move", "owner", "due", "amount", "carried")
 ACTIVITY = {"type": "word", "planned": "count", "done_of_planned": "count", "share": "percent", "done": "count",
             "overdue": "count", "per_open_deal": "number", "per_key_account": "number", "before": "count",
             "change": "count"}  # fmt: skip
 BY_REP = {"planned": "count", "done_of_planned": "count", "share": "percent", "done": "count", "overdue": "count",
           "n_open": "count", "per_open_deal": "number"}  # fmt: skip
 UNTOUCHED = {"kind": "word", "amount": "money", "days": "days"}
-SHEETS = {"team": "word", "item": "word", "what": "word", "amount": "money", "days": "days", "state": "word"}
+TEAMS = {"team": "word", "period": "period", "elapsed_share": "percent", "target": "money", "actual": "money", "attainment": "percent", "gap": "points",
+         "n_open_actions": "count", "n_done": "count", "n_proposed": "count", "n_warnings": "count", "amount": "money"}  # fmt: skip
+SHEET = {
+    "targets": ({"line": "word", "horizon": "word", "measure": "word", "target": "uom", "actual": "uom", "attainment": "percent",
+                 "gap": "points", "run_rate_needed": "uom"},
+                ("line", "horizon", "measure", "target", "actual", "attainment", "gap", "run_rate_needed")),
+    "actions": ({"move": "word", "due": "date", "done": "count", "of": "count", "verdict": "word"},
+                ("id", "what", "move", "owner", "due", "done", "of", "verdict")),
+    "proposed": ({"rule": "word", "n_deals": "count", "expected_move": "word", "due": "date", "amount": "money"},
+                 ("id", "rule", "n_deals", "expected_move", "owner", "due", "amount")),
+    "warnings": ({"rule": "word", "also": "count", "amount": "money", "days": "days", "step": "word"},
+                 ("deal", "rep", "rule", "also", "amount", "days", "stage", "step")),
+}  # fmt: skip
 SINCE = {"what": "word", "scope": "word", "before": "uom", "now": "uom", "change": "uom"}
 LINEAR_UNEVEN = 0.6
 
@@ -171,15 +183,6 @@ def memberships(doubled: pd.DataFrame) -> list[Sentence]:
     ]
 
 
-def team(name: str, rows: pd.DataFrame) -> Sentence:
-    """Open a team's sheet with what is on it."""
-    counts = rows["item"].value_counts()
-    warned = rows.loc[rows["item"] == "warning", "amount"].sum()
-    values = {"actions": int(counts.get("action", 0)), "proposed": int(counts.get("proposed", 0)),
-              "warnings": int(counts.get("warning", 0)), "amount": warned}  # fmt: skip
-    return "execution.team", {"team": name, **values}
-
-
-def no_teams(sheets: pd.DataFrame) -> list[Sentence]:
+def no_teams(table: pd.DataFrame) -> list[Sentence]:
     """Say where there is nothing to put on any team's sheet."""
-    return [] if len(sheets) else [("execution.team_none", {})]
+    return [] if len(table) else [("execution.team_none", {})]

@@ -63,8 +63,12 @@ def _warned(now: dict, before: dict, currency: str) -> list[tuple]:
     fresh = set(new["id"]) - set(old["id"]) if len(old) else set(new["id"])
     gone = set(old["id"]) - set(new["id"]) if len(old) else set()
     sums = [float(frame["amount"].sum()) if len(frame) else 0.0 for frame in (old, new)]
-    return [("warnings_new", "company", np.nan, len(fresh), "count"), ("warnings_gone", "company", np.nan, len(gone), "count"),
-            ("at_risk", "company", *sums, currency)]  # fmt: skip
+    made: list[tuple] = [("warnings_new", "company", np.nan, len(fresh), "count"),
+                         ("warnings_gone", "company", np.nan, len(gone), "count"), ("at_risk", "company", *sums, currency)]  # fmt: skip
+    for what, frame, chosen in (("warnings_new", new, fresh), ("warnings_gone", old, gone)):
+        counts = frame.loc[frame["id"].isin(chosen), "team"].value_counts().sort_index() if "team" in frame else {}
+        made += [(what, team, np.nan, float(n), "count") for team, n in counts.items()]
+    return made
 
 
 def _done(now: dict, before: dict) -> list[tuple]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 
 from salesloop import periods
@@ -92,10 +91,12 @@ def plan_rows(proposed: pd.DataFrame, created: dt.date) -> pd.DataFrame:
 
 
 def _carried(checked: pd.DataFrame, live: pd.DataFrame) -> list[dict]:
-    """Return what fell due undone: the open deals of such actions that did not move."""
-    rows = []
-    for row in checked[checked["verdict"].isin(["partly", "not_done"])].itertuples(index=False):
-        left = [ident for ident in split_ids(row.left) if ident in live.index]
+    """Return what fell due undone: the open deals of such actions that did not move, each under the latest that named it."""
+    rows, seen = [], set()
+    undone = checked[checked["verdict"].isin(["partly", "not_done"])].sort_values("due", ascending=False, kind="stable")
+    for row in undone.itertuples(index=False):
+        left = [ident for ident in split_ids(row.left) if ident in live.index and ident not in seen]
+        seen.update(left)
         if left:
             owner = row.owner if isinstance(row.owner, str) and row.owner else live.loc[left[0], "rep"]
             rows.append({"deal_set": ";".join(left), "expected_move": row.move, "owner": owner, "rule": "carried",
@@ -117,38 +118,3 @@ def _fresh(found: pd.DataFrame, checked: pd.DataFrame, live: pd.DataFrame) -> li
         rows.append({"deal_set": ";".join(best["id"].astype(str)), "expected_move": best["move"].iloc[0],
                      "owner": owner or None, "rule": rule, "amount": float(best["amount"].sum()), "carried": None})  # fmt: skip
     return rows
-
-
-def team_sheets(
-    found: pd.DataFrame, checked: pd.DataFrame, deals: pd.DataFrame, proposed: pd.DataFrame, *, as_of: dt.date, most: int = 8
-) -> pd.DataFrame:  # fmt: skip
-    """Return what each team's meeting goes through: its actions, then its warnings, at most eight rows of each.
-
-    Returns
-    -------
-    DataFrame
-        ``team``, ``item`` (action, proposed, warning), ``subject_id``, ``what`` (a rule or an action's words),
-        ``owner``, ``amount``, ``days`` (overdue, or in that state), ``state`` (a verdict or a suggested step).
-    """
-    latest = deals.sort_values("created_at", kind="stable").drop_duplicates("rep", keep="last").set_index("rep")["team"]
-    parts = []
-    for item, table, state in (("action", checked, "verdict"), ("proposed", proposed, "rule")):
-        if len(table):
-            made = pd.DataFrame({"team": table["owner"].map(latest).astype(object), "item": item, "subject_id": table["id"],
-                                 "what": table["what"], "owner": table["owner"], "state": table[state]})  # fmt: skip
-            made["amount"] = table.get("amount", np.nan)
-            late = (pd.Timestamp(as_of) - pd.to_datetime(table["due"])) / pd.Timedelta(days=1)
-            made["days"] = late.where(late > 0)
-            parts.append(made)
-    if len(found):
-        parts.append(pd.DataFrame({"team": found["team"], "item": "warning", "subject_id": found["id"], "what": found["rule"],
-                                   "owner": found["rep"], "state": found["step"], "amount": found["amount"],
-                                   "days": found["days"]}))  # fmt: skip
-    columns = ["team", "item", "subject_id", "what", "owner", "amount", "days", "state"]
-    if not parts:
-        return pd.DataFrame(columns=columns)
-    whole = pd.concat(parts, ignore_index=True)[columns]
-    whole["team"] = whole["team"].fillna("no_team")
-    whole["rank"] = whole["item"].map({"action": 0, "proposed": 1, "warning": 2})
-    whole = whole.sort_values(["team", "rank", "amount"], ascending=[True, True, False], kind="stable")
-    return whole.groupby(["team", "item"], sort=False).head(most)[columns].reset_index(drop=True)
