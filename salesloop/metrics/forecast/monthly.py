@@ -131,18 +131,34 @@ def forecast(
     """
     rows = panel(deals, until=pd.Period(as_of, "M"), levels=levels)
     keys = rows[["level", "name"]].drop_duplicates(ignore_index=True)
-    keys["unique_id"] = [f"{i:05d}" for i in range(len(keys))]
-    ids = dict(zip(zip(keys["level"], keys["name"].fillna(""), strict=True), keys["unique_id"], strict=True))
-    given = rows.assign(unique_id=[ids[key] for key in zip(rows["level"], rows["name"].fillna(""), strict=True)])
-    told = series.forecast(given[["unique_id", "period", "value"]], horizon=horizon, as_of=as_of, country=country)
-    table = added_up(told.table.merge(keys, on="unique_id", how="left"))
-    table["fallback"] = [f"history_{next(tier for tier in TIERS if n >= tier)}" for n in table["n"]]
+    ids = {key: f"{i:05d}" for i, key in enumerate(_keys(keys))}
+    named = {made: key for key, made in ids.items()} | {None: (None, None)}
+    given = pd.DataFrame(
+        {"unique_id": [ids[key] for key in _keys(rows)], "period": rows["period"], "value": rows["value"]}
+    )
+    told = series.forecast(given, horizon=horizon, as_of=as_of, country=country)
+    table = added_up(_named(told.table, named))
+    table["fallback"] = [tier(int(n)) for n in table["n"]]
     company = table[(table["level"] == COMPANY) & table["mean"].notna()].reset_index(drop=True)
-    errors = told.errors[told.errors["unique_id"] == ids.get((COMPANY, ""))].reset_index(drop=True)
-    notes = told.notes.merge(keys, on="unique_id", how="left")[["level", "name", "kind", "period", "value"]]
+    errors = told.errors[told.errors["unique_id"] == ids.get((COMPANY, None))].reset_index(drop=True)
+    notes = _named(told.notes, named)[["level", "name", "kind", "period", "value"]]
     columns = ["level", "name", "period", "lead_months", *_NUMBERS, "method", "n", "fallback"]
     pool = int((told.errors["lead_months"] == 1).sum())
     return Monthly(company[["period", "method", "n", "fallback", *_NUMBERS]], table[columns], errors, notes, pool)
+
+
+def _keys(rows: pd.DataFrame) -> list[tuple]:
+    return [
+        (level, name if isinstance(name, str) else None)
+        for level, name in zip(rows["level"], rows["name"], strict=True)
+    ]
+
+
+def _named(rows: pd.DataFrame, named: dict) -> pd.DataFrame:
+    """Return rows with the level and name of their series; a note on the whole panel has neither."""
+    found = [named[one if isinstance(one, str) else None] for one in rows["unique_id"]]
+    made = pd.DataFrame(found, columns=["level", "name"], index=rows.index, dtype=object)
+    return pd.concat([made, rows], axis=1)
 
 
 def added_up(table: pd.DataFrame) -> pd.DataFrame:
@@ -169,6 +185,17 @@ def added_up(table: pd.DataFrame) -> pd.DataFrame:
     before = cents.groupby([made["level"], made["period"]]).shift(fill_value=0.0)
     made["mean"] = ((cents - before) / 100).where(made["mean"].notna())
     return made
+
+
+def tier(months: int) -> str:
+    """Return which fallback a history of some months has.
+
+    Examples
+    --------
+    >>> tier(40), tier(13), tier(0)
+    ('history_36', 'history_12', 'history_0')
+    """
+    return f"history_{next(least for least in TIERS if months >= least)}"
 
 
 def shown(told: Monthly) -> pd.DataFrame:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from salesloop.metrics import series
-from salesloop.metrics.forecast import rules
+from salesloop.metrics.forecast import monthly, rules
 from salesloop.metrics.forecast.deals import brier
 
 Sentence = tuple[str, dict]
@@ -29,6 +28,9 @@ DEALS_SHOWN = (
     "expected",
 )
 MOVERS_SHOWN = ("opportunity_id", "rep", "stage", "crm_amount", "p_win_in_period", "expected", "why")
+SERIES = {"level": "word", "n": "count", "method": "word", "fallback": "word"} | dict.fromkeys(
+    ("mean", "p10", "p90", "p2_5", "p97_5"), "money"
+)
 BRIDGE = {"line": "word", "amount": "money"}
 CALLS = {
     "n": "count",
@@ -40,7 +42,6 @@ CALLS = {
     "high": "points",
 }
 BIG_SHARE = 0.25
-FEW_MONTHS, SEASON_MONTHS = 3, 24
 
 
 def headline(forecast: pd.DataFrame) -> Sentence:
@@ -74,8 +75,7 @@ def composition(parts: pd.DataFrame) -> Sentence:
 
 def basis(kind: str, n: int, months: int) -> list[Sentence]:
     """Say what the number of deals and months can carry."""
-    season = "season" if months >= SEASON_MONTHS else "no_season" if months >= FEW_MONTHS else "no_series"
-    return [(f"forecast.model_{kind}", {"n": n}), (f"forecast.history_{season}", {"n": months})]
+    return [(f"forecast.model_{kind}", {"n": n}), (f"forecast.{monthly.tier(months)}", {"n": months})]
 
 
 def widened(scale: float, state_known: str) -> list[Sentence]:
@@ -83,10 +83,32 @@ def widened(scale: float, state_known: str) -> list[Sentence]:
     return [("forecast.widened", {"scale": scale})] if state_known == "dates" else []
 
 
-def level_break(history: pd.Series, country: str) -> list[Sentence]:
-    """Name a month from which bookings stand at another level; what lies before it is brought to the level after."""
-    found = series.level_break(history, country=country) if len(history) else None
-    return [("forecast.level_break", {"period": str(found[0]), "change": found[1] - 1})] if found else []
+def series(told: monthly.Monthly) -> list[Sentence]:
+    """Say how the monthly series were forecast, and what was found and left out on the way."""
+    count, said = int(told.table[["level", "name"]].drop_duplicates().shape[0]), list[Sentence]()
+    if len(told.company):
+        said.append(("forecast.series_used", {"n": count, "method": told.company["method"].iloc[0]}))
+    for row in told.notes[told.notes["kind"].str.startswith("stack_")].itertuples():
+        few = row.kind == "stack_few"
+        said.append((f"forecast.series_{row.kind}", {"n": int(row.value)} if few else {"gain": row.value}))
+    if len(told.company):
+        wide = 95 if told.confidence > 0.9 else 80
+        said.append((f"forecast.series_{wide}", {"n": told.n_errors}))
+    return [*said, *_found(told.notes)]
+
+
+def _found(notes: pd.DataFrame) -> list[Sentence]:
+    """Name months that are not over, and series that stand at another level than before."""
+    of_company = notes[notes["level"] == monthly.COMPANY]
+    open_months, jumps = (of_company[of_company["kind"] == kind] for kind in ("incomplete_month", "level_break"))
+    said: list[Sentence] = [("forecast.series_incomplete", {"period": row.period}) for row in open_months.itertuples()]
+    said += [("forecast.level_break", {"period": row.period, "change": row.value - 1}) for row in jumps.itertuples()]
+    parts = notes[(notes["kind"] == "level_break") & (notes["level"] != monthly.COMPANY)]
+    parts = parts[parts["name"] != monthly.OTHERS]
+    if len(parts):
+        names = ", ".join(dict.fromkeys(parts["name"].astype(str)))
+        said.append(("forecast.series_breaks", {"n": len(parts), "names": names}))
+    return said
 
 
 def weighting(weights: pd.DataFrame, errors: pd.DataFrame, *, learned: bool, state_known: str, kind: str) -> Sentence:

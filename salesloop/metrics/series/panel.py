@@ -15,6 +15,7 @@ from salesloop.metrics.series.intervals import QUANTILES
 COLUMNS = ["unique_id", "period", "lead_months", "mean", *QUANTILES, "method", "n"]
 ERROR_COLUMNS = ["unique_id", "made_in", "period", "lead_months", "method", "forecast", "actual", "scaled_error"]
 _ORIGINS = 24
+_WORDS = {"unique_id", "period", "made_in", "method"}
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,13 @@ def forecast(
     """
     values, ids, months, notes = _wide(panel, as_of)
     if not len(ids):
-        return SeriesForecast(pd.DataFrame(columns=COLUMNS), pd.DataFrame(columns=ERROR_COLUMNS), _notes(notes))
+        return SeriesForecast(_rows({}, COLUMNS), _rows({}, ERROR_COLUMNS), _notes(notes))
     factor, regressors = past.whole(values, months, horizon, country)
     flat = _mended(values / factor[: len(months)], ids, months, notes, period)
     longer = _ahead(months, horizon)
     pasts = past.earlier(values, horizon, most=_ORIGINS, period=period, regressors=regressors)
     mean, method, errors = _joined(flat, pasts, ids, horizon, period, notes, non_negative)
-    made = intervals.quantiles(mean, method, errors, flat, non_negative)
+    made = intervals.quantiles(mean, method, errors, flat, pasts, non_negative)
     rows = _table(made, ids, longer[len(months) :], method, np.isfinite(values).sum(axis=1), factor[len(months) :])
     return SeriesForecast(rows, _errors(errors, ids, longer, pasts), _notes(notes))
 
@@ -235,7 +236,7 @@ def _table(made, ids, coming, method, n, factor) -> pd.DataFrame:
 
 def _errors(errors, ids, months, pasts) -> pd.DataFrame:
     if not len(errors["series"]):
-        return pd.DataFrame(columns=ERROR_COLUMNS)
+        return _rows({}, ERROR_COLUMNS)
     end, lead = errors["end"].astype(int), errors["lead"].astype(int)
     factors, first = np.stack([one.factor for one in pasts]), pasts[0].end
     back, names = factors[first - end, lead - 1], np.asarray(ids, dtype=object)
@@ -244,6 +245,12 @@ def _errors(errors, ids, months, pasts) -> pd.DataFrame:
         "lead_months": lead, "method": "combined", "forecast": errors["forecast"] * back, "actual": errors["actual"] * back,
         "scaled_error": errors["scaled"],
     })[ERROR_COLUMNS]  # fmt: skip
+
+
+def _rows(content: dict, columns: list[str]) -> pd.DataFrame:
+    """Return a table of these columns, the numbers as numbers even where there are none."""
+    made = pd.DataFrame(content, columns=columns)
+    return made if len(made) else made.astype(dict.fromkeys(set(columns) - _WORDS, float))
 
 
 def _notes(notes: list[dict]) -> pd.DataFrame:
