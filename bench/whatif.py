@@ -17,7 +17,7 @@ import pandas as pd
 
 from salesloop.book import Book
 from salesloop.demo import Company, Planted
-from salesloop.metrics.whatif import past
+from salesloop.metrics.whatif import designs, past
 from salesloop.metrics.whatif.joint import Trial
 
 OUT = Path(__file__).parent / "out" / "whatif.json"
@@ -34,7 +34,7 @@ def one(seed: int, factor: float) -> list[dict]:
     told = past.history(book.deals(), book.table("stage_events"), book.table("stages"), as_of=book.as_of)
     trials = [Trial(name, "team", who, pd.Timestamp(start), pd.NaT)
               for name, who, start in (("real", team, "2025-02-01"), ("decoy", other, "2025-06-01"))]  # fmt: skip
-    found = past._fit("win_chance", trials, told)
+    found = designs.few("win_chance", trials, told)
     true = {"real": np.log(factor), "decoy": 0.0}
     return [{"id": name, "factor": factor, "true": true[name], "low": effect.low, "high": effect.high, "p": effect.p_value,
              "estimate": effect.estimate, "minimum": effect.minimum_detectable} for name, effect in found.items()]  # fmt: skip

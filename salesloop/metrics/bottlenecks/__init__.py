@@ -83,7 +83,7 @@ class Diagnosis:
 
 _COLUMNS = ["pipeline", "stage", "segment_kind", "segment", "n", "conversion", "low", "high", "p50_days", "p75_days",
             "excess_days", "money", "money_low", "money_high", "q_value", "flagged", "since", "direction", "nature", "ratio",
-            "observed", "expected", "moves", "p_value", "n_open", "renewals"]  # fmt: skip
+            "observed", "expected", "moves", "p_value", "own_q", "n_open", "renewals"]  # fmt: skip
 
 
 def diagnose(

@@ -6,27 +6,24 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from salesloop.metrics.bottlenecks import incidence, scan
+from salesloop.metrics.bottlenecks import incidence, lasting, scan
+from salesloop.metrics.bottlenecks.cells import ALL, DIRECTION, LEAST_MOVES, named, tabulated
 from salesloop.metrics.bottlenecks.rates import CAUSES, Baseline, Kinds, Pieces, cut, kinds
 from salesloop.metrics.bottlenecks.stays import SHORTEST, Stays
 from salesloop.metrics.intervals import benjamini_hochberg
 
-ALL = "all"
 Q = 0.05
 """The q value at which a cell may be flagged; its p values already pay for twelve monthly looks."""
 MOST_FOUND = 6
-LEAST_MOVES = 8.0
 LEAST_ENDED = 20
 WINDOW_DAYS = 365.0
 _RESTRICTED = 180.0
 _ROUNDS = 6
 _DESCRIBED = 20
 _ALIKE = 0.85
-DIRECTION = {"forward": "slower", "lost": "leakier"}
 COLUMNS = ["pipeline", "stage", "segment_kind", "segment", "nature", "direction", "since", "n", "observed", "expected",
-           "ratio", "ratio_se", "p_value", "q_value"]  # fmt: skip
+           "ratio", "ratio_se", "p_value", "q_value", "own_q"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,8 @@ class Found:
     cells : DataFrame
         `COLUMNS`, a row a cell with its worst direction: ``nature`` is change (since a month) or lasting; ``observed``
         and ``expected`` moves since the change (or all along), ``ratio`` of the pace after to before (or to the
-        stage); most suspicious first.
+        stage); most suspicious first. ``own_q`` is the q value against what both its stage and its own segment in the
+        other stages lead to expect: a segment that is slower everywhere is no bottleneck of one stage.
     causes : DataFrame
         The rows that were found one after the other, each with what was found before taken into account.
     small : int
@@ -54,15 +52,6 @@ class Found:
     small: int = 0
     months: int = 0
     dispersion: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """All cells of a cause: their names, months of observed and expected moves, and which pieces belong to each."""
-
-    names: list[tuple[int, int, int]]
-    observed: np.ndarray
-    expected: np.ndarray
 
 
 def find(deals: pd.DataFrame, made: Stays, *, names: list[str], q: float = Q) -> Found:
@@ -92,33 +81,19 @@ def find(deals: pd.DataFrame, made: Stays, *, names: list[str], q: float = Q) ->
     splits = kinds(deals, made, pieces, [name for name in names if name in deals])
     lines = [Baseline(pieces, splits, cause) for cause in range(len(CAUSES))]
     causes, cells = _stepwise(pieces, splits, lines, q)
-    lasting = pd.concat([_lasting(pieces, splits, line, CAUSES[i]) for i, line in enumerate(lines)], ignore_index=True)
-    lasting["q_value"] = benjamini_hochberg(lasting["p_value"].to_numpy(float))
+    steady = pd.concat(
+        [lasting.lasting(pieces, splits, line, CAUSES[i]) for i, line in enumerate(lines)], ignore_index=True
+    )
+    steady["q_value"] = benjamini_hochberg(steady["p_value"].to_numpy(float))
+    steady["own_q"] = benjamini_hochberg(steady["own_p"].to_numpy(float))
     spread = {cause: _spread(pieces, splits, line) for cause, line in zip(CAUSES, lines, strict=True)}
     small = int(sum(len(levels) for levels in splits.levels) + 1) * len(pieces.stages)
-    told = _worst(causes, cells, lasting, q)
+    told = _worst(causes, cells, steady, q)
     return Found(told, causes, small - len(told), pieces.n_months, spread)
 
 
-def _table(pieces: Pieces, splits: Kinds, line: Baseline) -> _Cells:
-    """Sum observed and expected moves by cell and month; the whole stage first, then each level of each kind."""
-    months, n_stages = pieces.n_months, len(pieces.stages)
-    expected = line._expected
-    names, seen, due = [], [], []
-    for kind in range(-1, len(splits.names)):
-        n_levels = 1 if kind < 0 else len(splits.levels[kind])
-        code = np.zeros(len(pieces.stage), int) if kind < 0 else splits.codes[:, kind].astype(int)
-        inside = code >= 0
-        flat = ((pieces.stage * n_levels + code) * months + pieces.month)[inside]
-        size = n_stages * n_levels * months
-        seen.append(np.bincount(flat, line.observed[inside], size).reshape(-1, months))
-        due.append(np.bincount(flat, expected[inside], size).reshape(-1, months))
-        names += [(stage, kind, level) for stage in range(n_stages) for level in range(n_levels)]
-    return _Cells(names, np.concatenate(seen), np.concatenate(due))
-
-
 def _spread(pieces: Pieces, splits: Kinds, line: Baseline) -> float:
-    told = _table(pieces, splits, line)
+    told = tabulated(pieces, splits, line)
     return scan.dispersion(told.observed, told.expected)
 
 
@@ -179,18 +154,8 @@ def _inside(pieces: Pieces, splits: Kinds, row) -> np.ndarray:
     return inside if kind < 0 else inside & (splits.codes[:, kind] == level)
 
 
-def _named(pieces, splits, names) -> dict[str, list]:
-    return {
-        "pipeline": [pieces.stages[stage][0] for stage, _, _ in names],
-        "stage": [pieces.stages[stage][1] for stage, _, _ in names],
-        "segment_kind": [ALL if kind < 0 else splits.names[kind] for _, kind, _ in names],
-        "segment": [ALL if kind < 0 else splits.levels[kind][level] for _, kind, level in names],
-        "place": names,
-    }
-
-
 def _changes(pieces: Pieces, splits: Kinds, line: Baseline, cause: str) -> pd.DataFrame:
-    table = _table(pieces, splits, line)
+    table = tabulated(pieces, splits, line)
     phi = scan.dispersion(table.observed, table.expected)
     keep = np.flatnonzero(table.expected.sum(axis=1) >= LEAST_MOVES)
     seen, due = table.observed[keep], table.expected[keep]
@@ -201,48 +166,20 @@ def _changes(pieces: Pieces, splits: Kinds, line: Baseline, cause: str) -> pd.Da
     o0, e0 = (seen * ~after).sum(axis=1), (due * ~after).sum(axis=1)
     ratio = ((o1 + 0.5) / (e1 + 0.5)) / ((o0 + 0.5) / (e0 + 0.5))
     return pd.DataFrame({
-        **_named(pieces, splits, [table.names[i] for i in keep]), "nature": "change", "cause": cause,
+        **named(pieces, splits, [table.names[i] for i in keep]), "nature": "change", "cause": cause,
         "direction": DIRECTION[cause], "month": month, "since": [str(pieces.first + int(m)) for m in month],
         "n": seen.sum(axis=1).astype(int), "observed": o1, "expected": e1 * (o0 + 0.5) / (e0 + 0.5), "ratio": ratio,
         "ratio_se": np.sqrt(phi * (1 / (o1 + 0.5) + 1 / (o0 + 0.5))), "best": best, "p_value": p,
     })  # fmt: skip
 
 
-def _lasting(pieces: Pieces, splits: Kinds, line: Baseline, cause: str) -> pd.DataFrame:
-    """Compare every level with its stage, what the other kinds explain and what changed left aside."""
-    table = _table(pieces, splits, line)
-    phi = scan.dispersion(table.observed, table.expected)
-    keep = [i for i, (_, kind, _) in enumerate(table.names) if kind >= 0 and table.expected[i].sum() >= LEAST_MOVES]
-    factor = np.array([_factor(line, splits, *table.names[i]) for i in keep])
-    seen, due = table.observed[keep].sum(axis=1), table.expected[keep].sum(axis=1) / np.maximum(factor, 1e-9)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(seen > 0, seen * np.log(seen / due), 0.0) - (seen - due)
-    worse = seen < due if cause == "forward" else seen > due
-    told = np.where(worse, ratio, 0.0) / phi
-    p = np.where(worse, stats.norm.sf(np.sqrt(2 * np.maximum(told, 0.0))), 1.0)
-    shrunk = (seen + 10.0) / (due + 10.0)
-    return pd.DataFrame({
-        **_named(pieces, splits, [table.names[i] for i in keep]), "nature": "lasting", "cause": cause,
-        "direction": DIRECTION[cause], "month": 0, "since": None, "n": seen.astype(int), "observed": seen,
-        "expected": due, "ratio": shrunk, "ratio_se": np.sqrt(phi / (seen + 10.0)), "best": told, "p_value": np.minimum(p * _LOOK_FACTOR, 1.0),
-    })  # fmt: skip
-
-
-_LOOK_FACTOR = 3.0
-"""What looking again every month costs a lasting difference: a twelfth of new data a look changes little."""
-
-
-def _factor(line: Baseline, splits: Kinds, stage: int, kind: int, level: int) -> float:
-    return float(line.factors[2 + kind][stage * len(splits.levels[kind]) + level])
-
-
-def _worst(causes, cells, lasting, q) -> pd.DataFrame:
+def _worst(causes, cells, steady, q) -> pd.DataFrame:
     """Return one row a cell: what was found in it, else its least likely side."""
     key = ["pipeline", "stage", "segment_kind", "segment"]
     cells = cells.assign(found=2)
-    causes = causes.assign(found=0, q_value=causes["q_value"])
-    lasting = lasting.assign(found=np.where(lasting["q_value"] <= q, 1, 2))
-    parts = [part for part in (causes, lasting, cells) if len(part)]
+    causes, cells = (part.assign(own_q=part["q_value"]) for part in (causes.assign(found=0), cells))
+    steady = steady.assign(found=np.where(steady["q_value"] <= q, 1, 2))
+    parts = [part for part in (causes, steady, cells) if len(part)]
     if not parts:
         return pd.DataFrame(columns=[*COLUMNS, "found"])
     told = pd.concat(parts, ignore_index=True)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics import pipeline
-from salesloop.metrics.bottlenecks.find import ALL
+from salesloop.metrics.bottlenecks.cells import ALL
 from salesloop.metrics.bottlenecks.stays import Stays, pipelines
 from salesloop.metrics.bottlenecks.worth import Outlook, Part
 from salesloop.metrics.pipeline import Change, Model, steps
@@ -341,12 +341,13 @@ def priced(cells: pd.DataFrame, stakes: Stakes | None, *, most: int = 4, q: floa
     blank = {"money": np.nan, "money_low": np.nan, "money_high": np.nan, "n_open": 0}
     told, spare = [], most
     for cell in cells.itertuples():
-        wanted = stakes is not None and (cell.found < 2 or spare > 0)
+        likely = cell.found < 2 and cell.own_q <= q
+        wanted = stakes is not None and (likely or (cell.found >= 2 and spare > 0))
         spare -= int(cell.found >= 2)
         told.append(stakes.price(cell) if wanted and stakes is not None else blank)
     money = pd.DataFrame(told, columns=list(blank), index=cells.index)
     made = cells.join(money)
-    made["flagged"] = (made["found"] < 2) & (made["q_value"] <= q) & (made["money_low"] > 0)
+    made["flagged"] = (made["found"] < 2) & (made[["q_value", "own_q"]].max(axis=1) <= q) & (made["money_low"] > 0)
     rank = np.select([made["flagged"] & (made["nature"] == "change"), made["flagged"]], [0, 1], 2)
     made = made.assign(rank=rank, worth=np.where(made["flagged"], -made["money"], made["p_value"]))
     return made.sort_values(["rank", "worth"], kind="stable").drop(columns=["rank", "worth", "found"]).reset_index(drop=True)  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from salesloop.metrics.bottlenecks.find import ALL
+from salesloop.metrics.bottlenecks.cells import ALL
 from salesloop.metrics.bottlenecks.timing import CYCLE, PATTERNS
 
 if TYPE_CHECKING:

@@ -8,14 +8,28 @@ import pandas as pd
 
 from salesloop import periods
 from salesloop.metrics.goals import Ground
-from salesloop.metrics.whatif import ask, build, estimators, joint, levers, past, price, runner, say, scenarios
+from salesloop.metrics.whatif import (
+    ask,
+    build,
+    designs,
+    estimators,
+    joint,
+    levers,
+    past,
+    price,
+    rows,
+    runner,
+    say,
+    scenarios,
+    units,
+)
 from salesloop.metrics.whatif.ask import scenario
 from salesloop.metrics.whatif.build import all_levers
 from salesloop.metrics.whatif.runner import Simulation, simulation
 
 __all__ = [
-    "Simulation", "aims", "all_levers", "ask", "build", "effects", "estimators", "has_moved", "joint", "levers", "past", "price", "propose",
-    "run", "runner", "say", "scenario", "scenarios", "simulation",
+    "Simulation", "aims", "all_levers", "ask", "build", "designs", "effects", "estimators", "has_moved", "joint", "levers", "past", "price", "propose",
+    "rows", "run", "runner", "say", "scenario", "scenarios", "simulation", "units",
 ]  # fmt: skip
 
 

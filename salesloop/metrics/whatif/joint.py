@@ -25,8 +25,10 @@ class Trial:
     ----------
     id : str
         The intervention's.
-    kind, value : str
-        The column that says whom it applies to, and its value.
+    kind : str
+        The column that says whom it applies to.
+    value : str or tuple of str
+        Its value, or several.
     start, end : Timestamp
         From when, and until when (NaT: it stays).
     stage : str, optional
@@ -35,14 +37,19 @@ class Trial:
 
     id: str
     kind: str
-    value: str
+    value: str | tuple[str, ...]
     start: pd.Timestamp
     end: pd.Timestamp
     stage: str | None = None
 
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The values that it applies to."""
+        return (self.value,) if isinstance(self.value, str) else self.value
+
     def inside(self, rows: pd.DataFrame) -> np.ndarray:
         """Return which rows belong to those it applies to."""
-        theirs = rows[self.kind].astype(str) == self.value
+        theirs = rows[self.kind].astype(str).isin(self.values)
         return (theirs if self.stage is None else theirs & (rows["stage"].astype(str) == self.stage)).to_numpy()
 
     def new(self, rows: pd.DataFrame) -> np.ndarray:
@@ -171,7 +178,7 @@ def _offset(rows: pd.DataFrame, family: str) -> np.ndarray | None:
 
 
 def _overdispersion(expected: pd.Series, rows: pd.DataFrame, group: str, family: str) -> float:
-    """Return how much more cells of group x quarter vary than the model says; at least 1."""
+    """Return how much more cells of group x quarter vary than the model says, at least 1, widened for how few they are."""
     if family == "gaussian":
         return 1.0
     told = pd.DataFrame({"g": rows[group].astype(str), "q": rows["quarter"].astype(str), "y": rows["hit"].to_numpy(float),
@@ -180,7 +187,21 @@ def _overdispersion(expected: pd.Series, rows: pd.DataFrame, group: str, family:
     sums = told.groupby(["g", "q"])[["y", "m", "v"]].sum()
     sums = sums[sums["v"] > 0.5]
     free = len(sums) - sums.index.get_level_values("g").nunique() - sums.index.get_level_values("q").nunique() + 1
-    return max(float(((sums["y"] - sums["m"]) ** 2 / sums["v"]).sum()) / free, 1.0) if free >= 3 else 1.0
+    spread = max(float(((sums["y"] - sums["m"]) ** 2 / sums["v"]).sum()) / free, 1.0) if free >= 3 else 1.0
+    return spread * wider(free + 1) ** 2 if free >= 3 else spread
+
+
+def wider(groups: int) -> float:
+    """Return how much wider an interval is whose spread few groups tell: Student's t over the normal.
+
+    Examples
+    --------
+    >>> [round(wider(n), 2) for n in (3, 6, 30)]
+    [2.2, 1.31, 1.04]
+    """
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(groups - 1, 1), 0.975)) / intervals.z(0.95)
 
 
 def lasting(counts: pd.DataFrame, trial: Trial) -> float:
@@ -188,7 +209,8 @@ def lasting(counts: pd.DataFrame, trial: Trial) -> float:
 
     The same before-and-after difference, against the others, for every group but the changed one and for dates within
     half a year of the change: shocks that last (people who come and go) show in it, which counting noise does not hold.
-    Few groups tell little about it, so it is widened as Student's t with one degree of freedom less than groups asks.
+    Few groups tell little about it, so it is widened as Student's t with one degree of freedom less than groups asks; the
+    mean of several groups drifts less than one does.
     NaN with fewer than three such groups.
 
     Parameters
@@ -198,12 +220,10 @@ def lasting(counts: pd.DataFrame, trial: Trial) -> float:
     trial : Trial
         The change.
     """
-    from scipy.special import stdtrit
-
     wide = counts.assign(g=counts[trial.kind].astype(str)).pivot_table(
         index="month", columns="g", values="hit", aggfunc="sum"
     )
-    wide = np.log(wide.drop(columns=trial.value, errors="ignore").fillna(0.0) + 0.5)
+    wide = np.log(wide.drop(columns=list(trial.values), errors="ignore").fillna(0.0) + 0.5)
     groups = wide.shape[1]
     if groups < 3:
         return float("nan")
@@ -211,5 +231,6 @@ def lasting(counts: pd.DataFrame, trial: Trial) -> float:
     at = int((wide.index < trial.start.to_period("M")).sum())
     dates = [date for date in range(at - _NEAR, at + _NEAR + 1) if 3 <= date <= len(wide) - 3]
     moved = [away.iloc[date:].mean() - away.iloc[:date].mean() for date in dates]
-    wider = float(stdtrit(groups - 1, 0.975)) / intervals.z(0.95)
-    return float(np.sqrt(np.mean(np.square(moved)))) * wider if moved else float("nan")
+    theirs = max(counts[trial.kind].astype(str).drop_duplicates().isin(trial.values).sum(), 1)
+    share = 1 / theirs + 1 / groups
+    return float(np.sqrt(np.mean(np.square(moved)) * share)) * wider(groups) if moved else float("nan")

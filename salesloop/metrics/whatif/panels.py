@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from salesloop.metrics.whatif.estimators import Effect, effect
+from salesloop.metrics.whatif.joint import wider
 
 SUM_WEIGHT = 1e3
 
@@ -86,9 +88,13 @@ def _worse(gap: np.ndarray, start: int) -> float:
 
 
 def difference_in_differences(
-    frame: pd.DataFrame, *, outcome: str, group: str, time: str, treated: str, start: int
-) -> Panel:
+    frame: pd.DataFrame, *, outcome: str, group: str, time: str, treated: str, start: int, others: Sequence[str] = (),
+    weight: str | None = None,
+) -> Panel:  # fmt: skip
     """Return the effect on some of many groups: levels of group and time taken out, errors by group, and the time before.
+
+    Errors by group promise too much where few groups were changed, so they are widened as Student's t asks for with one
+    degree of freedom less than the smaller side has groups.
 
     Parameters
     ----------
@@ -96,38 +102,55 @@ def difference_in_differences(
         One row a group and time; `time` whole numbers, `treated` 1 for the groups that were changed.
     start : int
         The first time that the change acts on.
+    others : sequence of str
+        Columns of other changes that are to be taken out: 1 where they acted.
+    weight : str, optional
+        The column of how much a row counts.
 
     Returns
     -------
     Panel
         ``effect.comparable`` is False where the event study of the time before says that paths differed.
     """
-    from statsmodels.regression.linear_model import OLS
-
-    y = frame[outcome].to_numpy(float)
     on, when = frame[treated].to_numpy() == 1, frame[time].to_numpy()
     levels = [
         pd.get_dummies(frame[name].astype(str), drop_first=True, dtype=float).to_numpy() for name in (group, time)
     ]
-    codes = pd.factorize(frame[group])[0]
-    base = np.column_stack([np.ones(len(y)), *levels])
-    how = {"cov_type": "cluster", "cov_kwds": {"groups": codes}}
-    fit = OLS(y, np.column_stack([on & (when >= start), base])).fit(**how)
-    before_p = _before(y, on, when, base, start, how)
-    told = effect(
-        float(fit.params[0]), float(fit.bse[0]), len(y), bool(before_p >= 0.05) if np.isfinite(before_p) else None
-    )
+    base = np.column_stack([np.ones(len(frame)), *levels, *(frame[name].to_numpy(float) for name in others)])
+    model = _Model(
+        frame[outcome].to_numpy(float), base, pd.factorize(frame[group])[0],
+        np.ones(len(frame)) if weight is None else frame[weight].to_numpy(float),
+    )  # fmt: skip
+    fit = model.fit((on & (when >= start)).astype(float)[:, None])
+    before_p = _before(model, on, when, start)
+    sides = min(frame.loc[on, group].nunique(), frame.loc[~on, group].nunique())
+    alike = bool(before_p >= 0.05) if np.isfinite(before_p) else None
+    told = effect(float(fit.params[0]), float(fit.bse[0]) * wider(sides), len(frame), alike)
     return Panel(told, before_p)
 
 
-def _before(y, on, when, base, start, how) -> float:
-    """Return the joint p value of the changed groups' steps before the change, the last one as the reference."""
-    from statsmodels.regression.linear_model import OLS
+@dataclass(frozen=True)
+class _Model:
+    """A weighted regression with what every fit shares, errors by group."""
 
+    y: np.ndarray
+    base: np.ndarray
+    groups: np.ndarray
+    weight: np.ndarray
+
+    def fit(self, columns: np.ndarray):
+        """Fit with some columns before the shared ones."""
+        from statsmodels.regression.linear_model import WLS
+
+        model = WLS(self.y, np.column_stack([columns, self.base]), weights=self.weight)
+        return model.fit(cov_type="cluster", cov_kwds={"groups": self.groups}, use_t=True)
+
+
+def _before(model: _Model, on: np.ndarray, when: np.ndarray, start: int) -> float:
+    """Return the joint p value of the changed groups' steps before the change, the last one as the reference."""
     steps = sorted({int(t) for t in when if t < start})[:-1][-4:]
     if not steps:
         return float("nan")
-    leads = np.column_stack([on & (when == step) for step in steps]).astype(float)
-    fit = OLS(y, np.column_stack([leads, on & (when >= start), base])).fit(**how)
-    test = np.eye(len(steps), leads.shape[1] + 1 + base.shape[1])
-    return float(fit.wald_test(test, scalar=True).pvalue)
+    leads = np.column_stack([*(on & (when == step) for step in steps), on & (when >= start)]).astype(float)
+    test = np.eye(len(steps), leads.shape[1] + model.base.shape[1])
+    return float(model.fit(leads).wald_test(test, scalar=True).pvalue)
