@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import os
+import re
 import subprocess
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +21,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 Unit = Annotated[str, typer.Option(help="The business unit.")]
 Period = Annotated[str, typer.Option(help="A month such as 2026-10, or latest.")]
 INTERRUPTED, FAILED = 130, 1
+_HELP = "python -m salesloop"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _other(error: Exception) -> int:
     """Tell of any other error: a wrong command in the parser's words, a fault by its place and without its data."""
     if hasattr(error, "format_message"):
-        print(f"command: {error.format_message()}; next: python -m salesloop --help", file=sys.stderr)
+        print(_usage(error).message(), file=sys.stderr)
         return 2
     if isinstance(error, OSError):
         name = Path(error.filename).name if error.filename else "a file"
@@ -59,6 +62,45 @@ def _other(error: Exception) -> int:
     print(f"fault in salesloop ({type(error).__name__} at {' < '.join(reversed(where))}); this should not happen",
           file=sys.stderr)  # fmt: skip
     return FAILED
+
+
+def _usage(error: Any) -> ParameterError:
+    """Return the parser's complaint about a command line in the form of every other error."""
+    context = getattr(error, "ctx", None)
+    name = getattr(context, "info_name", None) if getattr(context, "parent", None) else None
+    said = str(error.format_message()).rstrip(".").removeprefix("Got ").replace("extra argument(s)", "arguments")
+    if missing := re.match(r"Missing (option|argument) '?-*([\w-]+)", said):
+        thing = _shouted(missing[2])
+        return ParameterError(
+            thing, found="nothing", allowed="a value", next_step=f"{_HELP} {name} --help" if name else f"{_HELP} --help"
+        )
+    unknown = re.match(r"No such (command|option):? '?(-*[\w-]+)'?", said)
+    commands = sorted(
+        app_name for command in app.registered_commands if (app_name := _name_of(command)) and not command.hidden
+    )
+    options = [
+        text
+        for param in getattr(getattr(context, "command", None), "params", [])
+        for text in param.opts
+        if text.startswith("--")
+    ]
+    allowed = commands if unknown and unknown[1] == "command" else options
+    near = difflib.get_close_matches(unknown[2], allowed, n=1) if unknown else []
+    step = f"did you mean {near[0]}? else " if near else ""
+    return ParameterError(
+        f"command {name}" if name else "command", found=f"{unknown[2]!r}, which there is not" if unknown else said[:1].lower() + said[1:],
+        allowed=", ".join(allowed) or "the options that --help lists",
+        next_step=f"{step}{_HELP} {name + ' ' if name else ''}--help",
+    )  # fmt: skip
+
+
+def _shouted(option: str) -> str:
+    """Return an option as make's variable: --as-of is AS_OF."""
+    return option.strip("-").replace("-", "_").upper()
+
+
+def _name_of(command: Any) -> str:
+    return command.name or command.callback.__name__
 
 
 @app.command()
@@ -77,7 +119,10 @@ def loop(
     from salesloop import months
 
     if not start or not end:
-        raise ParameterError("START and END", found="not both", allowed="two months such as 2026-07 and 2026-10")
+        raise ParameterError(
+            "START and END", found="not both", allowed="two months such as 2026-07 and 2026-10",
+            next_step="make loop UNIT=... START=2026-07 END=2026-10",
+        )  # fmt: skip
     return _told(months.loop(unit, start, end))
 
 
@@ -87,8 +132,11 @@ def checkin(unit: Unit = "demo", as_of: Annotated[str, typer.Option(help="A day 
     from salesloop import months
 
     if not as_of:
-        raise ParameterError("AS_OF", found="nothing", allowed="a day such as 2026-10-14")
-    return _told(months.checkin(unit, as_of))
+        raise ParameterError(
+            "AS_OF", found="nothing", allowed="a day such as 2026-10-14",
+            next_step="make checkin UNIT=... AS_OF=2026-10-14",
+        )  # fmt: skip
+    return _told(months.checkin(unit, str(_day(as_of))))
 
 
 def _told(summary) -> int:
@@ -128,7 +176,10 @@ def _day(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise ParameterError("AS_OF", found=repr(text[:20]), allowed="a day such as 2026-11-06") from None
+        raise ParameterError(
+            "AS_OF", found=repr(text[:20]), allowed="a day of the calendar, such as 2026-11-06",
+            next_step="repeat the command with such a day",
+        ) from None  # fmt: skip
 
 
 @app.command()
@@ -152,9 +203,13 @@ def approve(
     """Approve a month's proposal, whole or by id: it becomes the next month's parameters, plan rows and promises."""
     from salesloop.loop import approval_day, latest_proposal
     from salesloop.loop import approve as accept
+    from salesloop.params import load_unit
 
     if not by.strip():
-        raise ParameterError("BY", found="nothing", allowed='who approves, such as BY="Li Na"')
+        raise ParameterError(
+            "BY", found="nothing", allowed='who approves, such as BY="Li Na"', next_step="repeat the command with BY="
+        )
+    load_unit(unit)
     ids = [part.strip() for part in only.split(",") if part.strip()] or None
     month = latest_proposal(unit) if period == "latest" else period
     when = approval_day(unit, month, dt.date.today())

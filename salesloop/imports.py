@@ -12,7 +12,7 @@ from pathlib import Path
 
 from salesloop import paths, units
 from salesloop.errors import ParameterError, SalesloopError
-from salesloop.params import UnitConfig, load_unit
+from salesloop.params import UnitConfig, check_name, load_unit
 
 Say = Callable[[str], None]
 _MOST_NOTES = 8
@@ -57,9 +57,9 @@ def bring_in(unit: str, data: Path, *, as_of: dt.date | None = None, say: Say = 
             say(
                 f"  the files name no one currency: {config.currency} is taken; correct unit.yml before the first report"
             )
-    for landing in itertools.chain([landing], coming):
-        _tell(landing, say)
-        for line in store.land(unit, landing, as_of=landing.as_of).lines():
+    for each in itertools.chain([landing], coming):
+        _tell(each, say)
+        for line in store.land(unit, each, as_of=each.as_of).lines():
             say(line)
     units.first_period(unit, store.latest(unit))
     say(f"data from {store.first(unit)} to {store.cut_off(unit)}; next: make report UNIT={unit}")
@@ -108,13 +108,14 @@ def _drafted(unit: str, data: Path, config: UnitConfig, *, new: bool, say: Say) 
 def _there(data: Path) -> None:
     if not data.exists():
         raise ParameterError(
-            f"DATA {data.name!r}", found="no such file or folder", allowed="a file, a folder or a mapping"
-        )
+            "DATA", found=f"no such file or folder: {data.name!r}", allowed="a file, a folder or a mapping",
+            next_step="name the export's file or folder, e.g. DATA=exports/",
+        )  # fmt: skip
 
 
 def _unit(unit: str) -> UnitConfig:
     """Return a unit's configuration; the unit is made where there is none."""
-    units.check(unit)
+    check_name(unit)
     if not units.exists(unit):
         units.create(unit)
     return load_unit(unit)

@@ -117,7 +117,10 @@ def latest_proposal(unit: str) -> str:
     """Return the last month that has a proposal."""
     found = sorted(file.stem for file in proposal_file(unit, "x").parent.glob("????-??.yml"))
     if not found:
-        raise ParameterError(f"proposals of unit {unit!r}", found="none", next_step=f"make report UNIT={unit}")
+        raise ParameterError(
+            f"proposals of unit {unit!r}", found="none", allowed="a month whose report was made",
+            next_step=f"make report UNIT={unit}",
+        )  # fmt: skip
     return found[-1]
 
 
@@ -202,15 +205,18 @@ def approve(unit: str, period: pd.Period | str, *, by: str, only: Iterable[str] 
     file = proposal_file(unit, period)
     if not file.is_file():
         raise ParameterError(
-            f"proposal of {period}", found="none", next_step=f"make report UNIT={unit} PERIOD={period}"
-        )
+            f"proposal of {period}", found="none", allowed="a month whose report was made",
+            next_step=f"make report UNIT={unit} PERIOD={period}",
+        )  # fmt: skip
     changes = read_yaml(file)["changes"]
     wanted = None if only is None else list(only)
     unknown = sorted(set(wanted or ()) - {row["id"] for row in changes})
     if unknown:
         raise ParameterError(
-            f"proposal of {period}: ids {', '.join(unknown)}", allowed=", ".join(r["id"] for r in changes)
-        )
+            "ONLY", found=f"no such change: {', '.join(unknown)[:80]}",
+            allowed=", ".join(r["id"] for r in changes) or "none: nothing is proposed",
+            next_step=f"take the ids from the brief of {period}",
+        )  # fmt: skip
     chosen = [row for row in changes if wanted is None or row["id"] in wanted]
     _approve_technical(unit, str(period), [row for row in chosen if row["kind"] == "technical"], by, when)
     rows = [row for row in chosen if row["kind"] != "technical"]

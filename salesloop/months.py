@@ -45,7 +45,10 @@ def loop(unit: str, start: str, end: str, *, say: Say = print):
     load_unit(unit)
     first, last = periods.parse_period(start), periods.parse_period(end)
     if last < first:
-        raise ParameterError("END", found=f"{last}, before START {first}", allowed="a month not before START")
+        raise ParameterError(
+            "END", found=f"{last}, before START {first}", allowed="a month not before START",
+            next_step="repeat the command with the earlier month as START",
+        )  # fmt: skip
     return _all(unit, list(pd.period_range(first, last, freq="M")), say)
 
 
@@ -66,7 +69,10 @@ def checkin(unit: str, as_of: str, *, say: Say = print):
     try:
         day = dt.date.fromisoformat(as_of)
     except ValueError:
-        raise ParameterError("AS_OF", found=repr(as_of[:20]), allowed="a day such as 2026-10-14") from None
+        raise ParameterError(
+            "AS_OF", found=repr(as_of[:20]), allowed="a day of the calendar, such as 2026-10-14",
+            next_step="repeat the command with such a day",
+        ) from None  # fmt: skip
     month = pd.Period(day, "M")
     if unit == DEMO:
         _demo_until(month - 1, say)
@@ -77,6 +83,7 @@ def checkin(unit: str, as_of: str, *, say: Say = print):
 
 def resolve(unit: str, period: str) -> pd.Period:
     """Return the month that a text names for a unit; one outside its data is refused with what exists."""
+    asked = None if period in ("latest", "", None) else periods.parse_period(period)
     if unit == DEMO:
         from salesloop.demo import driver
 
@@ -86,15 +93,18 @@ def resolve(unit: str, period: str) -> pd.Period:
 
         if not paths.store(unit).is_file():
             raise ParameterError(
-                f"data of unit {unit!r}", found="none", next_step=f"make import UNIT={unit} DATA=folder"
-            )
+                f"data of unit {unit!r}", found="none", allowed="an import of deals or orders",
+                next_step=f"make import UNIT={unit} DATA=folder",
+            )  # fmt: skip
         first, last = store.first(unit), store.latest(unit)
-    if period in ("latest", "", None):
+    if asked is None:
         return last
-    month = periods.parse_period(period)
-    if not first <= month <= last:
-        raise ParameterError(f"period {month} of unit {unit!r}", found="outside the data", allowed=f"{first} to {last}")
-    return month
+    if not first <= asked <= last:
+        raise ParameterError(
+            f"period {asked} of unit {unit!r}", found="outside the data", allowed=f"{first} to {last}",
+            next_step=f"take one of these months, or make import UNIT={unit} DATA=folder of a later export",
+        )  # fmt: skip
+    return asked
 
 
 def published(unit: str, month: pd.Period) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
@@ -12,7 +13,7 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from salesloop import paths
+from salesloop import paths, typed
 from salesloop.errors import ParameterError, raise_all
 from salesloop.periods import parse_period
 
@@ -103,7 +104,7 @@ class UnitConfig(_Typed):
     @classmethod
     def _rates_positive(cls, rates: dict[int, dict[str, float]]) -> dict[int, dict[str, float]]:
         if any(rate <= 0 for year in rates.values() for rate in year.values()):
-            raise ValueError("a plan rate must be above 0")
+            raise ValueError("a rate that is not above 0; allowed: home money for one unit of a currency, above 0")
         return rates
 
     @field_validator("approve_automatically")
@@ -111,7 +112,9 @@ class UnitConfig(_Typed):
     def _technical_only(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         unknown = sorted(set(names) - set(TECHNICAL))
         if unknown:
-            raise ValueError(f"{unknown} cannot be approved automatically; allowed: {', '.join(TECHNICAL)}")
+            raise ValueError(
+                f"{', '.join(unknown)[:80]}, which cannot be approved automatically; allowed: {', '.join(TECHNICAL)}"
+            )
         return names
 
 
@@ -173,7 +176,7 @@ class PeriodParams(_Typed):
             try:
                 TypeAdapter(_KINDS[name]).validate_python(found.value)
             except ValidationError:
-                raise ValueError(f"{name}: {_ALLOWED[_KINDS[name]]}") from None
+                raise ValueError(f"another kind of value for {name}; allowed: {_ALLOWED[_KINDS[name]]}") from None
         return values
 
     @field_validator("period")
@@ -184,7 +187,10 @@ class PeriodParams(_Typed):
     def value(self, name: str, default: Any = None) -> Any:
         """Return a technical value, or `default` where none was learned yet."""
         if name not in TECHNICAL:
-            raise ParameterError(f"parameter {name!r}", allowed=", ".join(TECHNICAL))
+            raise ParameterError(
+                f"parameter {name!r}", found="no such technical value", allowed=", ".join(TECHNICAL),
+                next_step="correct the name",
+            )  # fmt: skip
         found = self.values.get(name)  # type: ignore[call-overload]
         return default if found is None else found.value
 
@@ -219,11 +225,18 @@ def read_yaml(file: Path) -> dict:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "the file"
-        raise ParameterError(file.name, found=f"no valid YAML at {where}", next_step="mend that line") from None
+        raise ParameterError(
+            file.name, found=f"no valid YAML at {where}", allowed="lines of the form `name: value`",
+            next_step=f"mend that line of {file.name}",
+        ) from None  # fmt: skip
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise ParameterError(file.name, found=type(found).__name__, allowed="a mapping of names to values")
+        kind = "a list" if isinstance(found, list) else "a single value"
+        raise ParameterError(
+            file.name, found=kind, allowed="names with a value each, a line `name: value` each",
+            next_step=f"correct {file.name}",
+        )  # fmt: skip
     return found
 
 
@@ -239,21 +252,8 @@ def _typed(kind: type[_Typed], content: dict, file: Path) -> Any:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise_all([_problem(kind, problem, file) for problem in error.errors()])
-
-
-def _problem(kind: type[_Typed], problem: Any, file: Path) -> ParameterError:
-    where = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        import difflib
-
-        near = difflib.get_close_matches(str(problem["loc"][-1]), kind.model_fields, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(kind.model_fields)}"
-        return ParameterError(f"{file.name}: {where}", found="an unknown key", next_step=hint)
-    found = "nothing" if problem["type"] == "missing" else type(problem["input"]).__name__
-    if isinstance(problem["input"], (int, float, bool)):
-        found = repr(problem["input"])
-    return ParameterError(f"{file.name}: {where}", found=found, allowed=problem["msg"])
+        place = f"params/{file.parent.name}/{file.name}"
+        raise_all([typed.problem(kind, problem, file.name, place=place) for problem in error.errors()])
 
 
 def units() -> list[str]:
@@ -261,18 +261,34 @@ def units() -> list[str]:
     return sorted(file.parent.name for file in (paths.root() / "params").glob("*/unit.yml"))
 
 
+def check_name(unit: str) -> None:
+    """Refuse a name that cannot be a unit's."""
+    text = str(unit)
+    if not text.replace("-", "").replace("_", "").isalnum() or not text.isascii() or len(text) > 40 or text[0] in "-_":
+        raise ParameterError(
+            "UNIT", found=repr(text[:40]), allowed="up to 40 letters, digits, - and _, such as acme or north-2",
+            next_step="name the unit again, e.g. UNIT=acme",
+        )  # fmt: skip
+
+
 def load_unit(unit: str) -> UnitConfig:
     """Return a unit's configuration; an unknown unit is named with those that exist."""
     file = paths.params(unit) / "unit.yml"
-    if not str(unit).replace("-", "").replace("_", "").isalnum() or not file.is_file():
+    check_name(unit)
+    if not file.is_file():
+        near = difflib.get_close_matches(str(unit), units(), n=1)
+        hint = f"did you mean {near[0]}? else " if near else ""
         raise ParameterError(
-            f"unit {str(unit)[:40]!r}", found="no unit.yml", allowed=", ".join(units()) or "no unit exists yet",
-            next_step="python -m salesloop init UNIT, or make import UNIT= DATA=",
+            f"unit {str(unit)[:40]!r}", found="no unit of this name", allowed=", ".join(units()) or "no unit exists yet",
+            next_step=f"{hint}make import UNIT={unit} DATA=folder makes it",
         )  # fmt: skip
     content = read_yaml(file)
     config = _typed(UnitConfig, {"unit": unit, **content}, file)
     if config.unit != unit:
-        raise ParameterError(f"{file.name}: unit", found=repr(config.unit), allowed=repr(unit))
+        raise ParameterError(
+            f"{file.name}: unit", found=repr(config.unit), allowed=f"{unit!r}, its folder's name",
+            next_step=f"correct params/{unit}/unit.yml",
+        )  # fmt: skip
     return config
 
 
@@ -290,7 +306,10 @@ def load_period(unit: str, period: pd.Period | str) -> PeriodParams:
     content = read_yaml(files[-1])
     params = _typed(PeriodParams, content, files[-1])
     if params.period and params.period != files[-1].stem:
-        raise ParameterError(f"{files[-1].name}: period", found=params.period, allowed=files[-1].stem)
+        raise ParameterError(
+            f"{files[-1].name}: period", found=params.period, allowed=f"{files[-1].stem}, as the file's name says",
+            next_step=f"correct params/{unit}/{files[-1].name}",
+        )  # fmt: skip
     return params
 
 

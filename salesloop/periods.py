@@ -28,7 +28,7 @@ def parse_period(text: object) -> pd.Period:
     if not found or not 1 <= int(found[2]) <= 12 or int(found[1]) < 1900:
         raise ParameterError(
             "period", found=repr(str(text)[:40]), allowed="a calendar month such as 2026-10",
-            next_step="months that run from the 26th to the 25th are not supported",
+            next_step="name a calendar month; months that run from the 26th to the 25th are not supported",
         )  # fmt: skip
     return pd.Period(f"{found[1]}-{found[2]}", freq="M")
 

@@ -148,5 +148,7 @@ def table(name: str) -> Table:
     from salesloop.errors import ParameterError
 
     if name not in TABLES:
-        raise ParameterError(f"table {name!r}", allowed=", ".join(TABLES))
+        raise ParameterError(
+            f"table {name!r}", found="no such table", allowed=", ".join(TABLES), next_step="correct the name"
+        )
     return TABLES[name]

@@ -6,8 +6,7 @@ import csv
 from pathlib import Path
 
 from salesloop import paths
-from salesloop.errors import ParameterError
-from salesloop.params import load_unit
+from salesloop.params import check_name, load_unit
 from salesloop.schema import PLAN_TABLES, TABLES
 
 _COUNTRY = {"CNY": ("CN", "Asia/Shanghai"), "USD": ("US", "America/New_York"), "EUR": ("DE", "Europe/Berlin"),
@@ -54,7 +53,7 @@ def create(unit: str, *, currency: str | None = None) -> Path:
     ParameterError
         The name cannot be a unit's.
     """
-    check(unit)
+    check_name(unit)
     file = paths.params(unit) / "unit.yml"
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -65,12 +64,6 @@ def create(unit: str, *, currency: str | None = None) -> Path:
     _plan_files(unit)
     load_unit(unit)
     return file
-
-
-def check(unit: str) -> None:
-    """Refuse a name that cannot be a unit's."""
-    if not unit.replace("-", "").replace("_", "").isalnum() or not unit.isascii() or len(unit) > 40:
-        raise ParameterError(f"unit {unit[:40]!r}", allowed="up to 40 letters, digits, - and _")
 
 
 def exists(unit: str) -> bool:

@@ -146,7 +146,8 @@ def _open_questions(made: Draft, file: Path | None) -> DataError:
     ]
     where = f"params/{file.parent.name}/{file.name}" if file else "the mapping"
     return DataError(
-        f"{len(lines)} open question{'s' if len(lines) > 1 else ''} about the data", found="\n  ".join(["", *lines]),
+        f"{len(lines)} open question{'s' if len(lines) > 1 else ''} about the data", found="\n  ".join(["", *lines]) + "\n",
+        allowed="an answer to each, since it changes a number",
         next_step=f"answer in {where} where it says ?, then import again",
     )  # fmt: skip
 

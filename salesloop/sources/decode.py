@@ -88,6 +88,7 @@ def _told(data: bytes, name: str, encoding: str) -> Decoded:
     except (UnicodeDecodeError, LookupError):
         raise DataError(
             f"file {name}", found=f"content that is not {encoding}, as the mapping says",
+            allowed="the encoding that the file has",
             next_step="correct `encoding` in the mapping or remove it",
         ) from None  # fmt: skip
 
@@ -103,7 +104,10 @@ def _recode(data: bytes, encoding: str, name: str) -> bytes:
         return data.decode(encoding).encode()
     except UnicodeError:
         raise DataError(
-            f"file {name}", found=f"broken {encoding} text", next_step="export the file again as UTF-8"
+            f"file {name}",
+            found=f"broken {encoding} text",
+            allowed="a whole text file",
+            next_step="export the file again as UTF-8",
         ) from None
 
 

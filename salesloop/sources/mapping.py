@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -10,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from salesloop import typed
 from salesloop.errors import ParameterError, raise_all
 from salesloop.params import read_yaml
 from salesloop.schema import TABLES
@@ -135,15 +137,26 @@ def read(source: Mapping | dict | str | Path | None) -> Mapping:
         return source.model_copy(deep=True)
     name = "mapping" if isinstance(source, dict) else Path(source).name
     if not isinstance(source, dict) and not Path(source).is_file():
-        raise ParameterError(f"mapping {name}", found="no such file", next_step="run the import once without it")
+        raise ParameterError(
+            f"mapping {name}", found="no such file", allowed="a YAML file", next_step="run the import once without it"
+        )
     content = source if isinstance(source, dict) else read_yaml(Path(source))
     try:
         made = Mapping.model_validate({key: value for key, value in content.items() if key != "questions"})
     except ValidationError as error:
-        raise_all([_mistake(name, problem) for problem in error.errors()])
+        raise_all([typed.problem(Mapping, problem, name) for problem in error.errors()])
         raise
-    raise_all([ParameterError(name + ": " + thing, found=found, allowed=allowed)
-               for thing, found, allowed in _unknown(made)])  # fmt: skip
+    raise_all(
+        [
+            ParameterError(
+                f"{name}: {thing}",
+                found=found,
+                allowed=allowed,
+                next_step=f"{_near(word, allowed)}correct it in {name}",
+            )
+            for thing, word, found, allowed in _unknown(made)
+        ]
+    )
     return made
 
 
@@ -158,24 +171,21 @@ def files_of(file: Path) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _mistake(name: str, problem: Any) -> ParameterError:
-    where = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return ParameterError(f"{name}: {where}", found="an unknown key",
-                              allowed=", ".join(FileMapping.model_fields))  # fmt: skip
-    return ParameterError(f"{name}: {where}", found=type(problem["input"]).__name__, allowed=problem["msg"])
+def _near(word: str, allowed: str) -> str:
+    near = difflib.get_close_matches(word, allowed.split(", "), n=1)
+    return f"did you mean {near[0]}? " if near else ""
 
 
-def _unknown(made: Mapping) -> Iterator[tuple[str, str, str]]:
+def _unknown(made: Mapping) -> Iterator[tuple[str, str, str, str]]:
     for entry in made.files:
         if entry.table in (None, ASK):
             continue
         if entry.table not in TABLES:
-            yield f"{entry.file}.table", repr(entry.table), ", ".join(TABLES)
+            yield f"{entry.file}.table", str(entry.table), repr(str(entry.table)[:40]), ", ".join(TABLES)
             continue
         known = {*TABLES[entry.table].columns, *_helping(entry.table)}
-        for column in {*entry.columns, *entry.constants, *entry.values} - known:
-            yield f"{entry.file}.{column}", "no column of " + entry.table, ", ".join(sorted(known))
+        for column in sorted({*entry.columns, *entry.constants, *entry.values} - known):
+            yield f"{entry.file}.{column}", column, "no column of " + entry.table, ", ".join(sorted(known))
 
 
 def _helping(table: str) -> set[str]:

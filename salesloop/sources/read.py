@@ -159,10 +159,16 @@ def read(file: Path, *, options: dict | None = None) -> list[Sheet]:
 def _bytes(file: Path) -> bytes:
     try:
         if file.stat().st_size > _MOST:
-            raise DataError(f"file {file.name}", found="more than 2 GiB", next_step="split the export by year")
+            raise DataError(
+                f"file {file.name}", found="more than 2 GiB", allowed="up to 2 GiB a file",
+                next_step="split the export by year",
+            )  # fmt: skip
         return file.read_bytes()
     except OSError as error:
-        raise DataError(f"file {file.name}", found=error.strerror or "an error while reading") from None
+        raise DataError(
+            f"file {file.name}", found=error.strerror or "an error while reading", allowed="a file that can be read",
+            next_step="look at its permissions, or copy it again",
+        ) from None  # fmt: skip
 
 
 def _unzipped(data: bytes, name: str) -> bytes:
@@ -170,7 +176,10 @@ def _unzipped(data: bytes, name: str) -> bytes:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error):
         raise DataError(
-            f"file {name}", found="a gzip file that is cut off or damaged", next_step="copy the file again"
+            f"file {name}",
+            found="a gzip file that is cut off or damaged",
+            allowed="a complete file",
+            next_step="copy the file again",
         ) from None
 
 

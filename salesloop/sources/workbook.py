@@ -143,7 +143,10 @@ def read_parquet(data: bytes, name: str) -> Sheet:
         table = pq.read_table(pa.BufferReader(data))
     except (pa.ArrowInvalid, OSError):
         raise DataError(
-            f"file {name}", found="a Parquet file that cannot be opened", next_step="copy or export the file again"
+            f"file {name}",
+            found="a Parquet file that cannot be opened",
+            allowed="a complete file",
+            next_step="copy or export the file again",
         ) from None
     sheet = Sheet(name, kind="parquet", encoding="parquet")
     columns = []

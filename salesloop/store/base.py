@@ -93,7 +93,7 @@ def locked(unit: str, wait: float | None = None) -> Iterator[None]:
         lock.acquire(timeout=WAIT_SECONDS if wait is None else wait)
     except Timeout:
         raise LockedError(
-            f"store of unit {unit!r}", found="another import or freeze is under way",
+            f"store of unit {unit!r}", found="another import or freeze is under way", allowed="one at a time",
             next_step="wait until it has ended, then repeat the command",
         ) from None  # fmt: skip
     try:
@@ -122,7 +122,10 @@ def opened(unit: str, *, write: bool = False, threads: int | None = None) -> Ite
     """
     file = paths.store(unit)
     if not write and not file.is_file():
-        raise ParameterError(f"data of unit {unit!r}", found="none", next_step=f"make import UNIT={unit} DATA=folder")
+        raise ParameterError(
+            f"data of unit {unit!r}", found="none", allowed="an import of deals or orders",
+            next_step=f"make import UNIT={unit} DATA=folder",
+        )  # fmt: skip
     with locked(unit), _told(unit), closing(duckdb.connect(str(file))) as connection:
         _prepare(connection, file.parent / ".duckdb_tmp", threads)
         yield connection
@@ -136,11 +139,13 @@ def _told(unit: str) -> Iterator[None]:
     except (duckdb.OperationalError, duckdb.FatalException):
         raise StageError(
             f"store of unit {unit!r}", found="a file that cannot be read or written whole (disk full, or damaged)",
+            allowed="a store with room to grow",
             next_step="free some disk space and repeat the command; what was stored before stands",
         ) from None  # fmt: skip
     except (duckdb.DataError, duckdb.IntegrityError) as error:
         raise DataError(
             f"data of unit {unit!r}", found=f"a value that does not fit its column ({type(error).__name__})",
+            allowed="amounts below 10^15 in home money",
             next_step="look at what the import said of its columns",
         ) from None  # fmt: skip
 

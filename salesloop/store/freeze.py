@@ -92,10 +92,15 @@ class _Freeze:
         if self.day is not None:
             high = pd.Period(self.reach, "M")
             if not periods.start(self.month) <= self.day <= periods.end(self.month):
-                raise ParameterError("as_of", found=str(self.day), allowed=f"a day of {self.month}")
+                raise ParameterError(
+                    "as_of", found=str(self.day), allowed=f"a day of {self.month}", next_step="name a day of that month"
+                )
             if self.month == high and self.day > self.reach:
                 raise ParameterError(
-                    "as_of", found=str(self.day), allowed=f"a day up to {self.reach}, where the data end"
+                    "as_of",
+                    found=str(self.day),
+                    allowed=f"a day up to {self.reach}, where the data end",
+                    next_step="name an earlier day, or import a later export",
                 )
         thing = f"period {self.month} of unit {self.config.unit!r}"
         if high < low:
@@ -105,7 +110,10 @@ class _Freeze:
             )  # fmt: skip
         if not low <= self.month <= high:
             allowed = f"{low} to {high} (the data end on {self.reach})"
-            raise ParameterError(thing, found="outside the data", allowed=allowed)
+            raise ParameterError(
+                thing, found="outside the data", allowed=allowed,
+                next_step="take one of these months, or import a later export",
+            )  # fmt: skip
 
     def run(self) -> Path:
         """Return the folder that stands, where it may not or need not change; else write it."""
@@ -164,6 +172,7 @@ class _Freeze:
             shutil.rmtree(draft, ignore_errors=True)
             raise StageError(
                 f"snapshot {self.folder.name} of unit {self.config.unit!r}", found=error.strerror or "a write that failed",
+                allowed="a folder that can be written",
                 next_step="see that the data folder can be written and has room, then repeat the command",
             ) from None  # fmt: skip
         return draft

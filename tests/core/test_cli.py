@@ -19,12 +19,16 @@ def run(*words: str) -> int:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["reprot"], "Did you mean 'report'?"),
-        (["report", "--unit", "nowhere"], "no unit.yml"),
+        (["reprot"], "did you mean report?"),
+        (["report", "--unit", "nowhere"], "no unit of this name"),
         (["report", "--unti", "demo"], "--unit"),
         (["loop", "--unit", "north"], "START and END"),
         (["checkin", "--unit", "north"], "AS_OF"),
-        (["checkin", "--unit", "north", "--as-of", "14.10.2026"], "a day such as 2026-10-14"),
+        (["checkin", "--unit", "north", "--as-of", "14.10.2026"], "a day of the calendar"),
+        (["report", "--unit", "north", "--period", "2026-13"], "a calendar month such as 2026-10"),
+        (["report", "extra"], "unexpected arguments"),
+        (["import", "--unit", "north"], "DATA: found nothing"),
+        (["approve", "--unit", "nort", "--by", "Ann"], "did you mean north?"),
         (["report", "--unit", "north"], "make import UNIT=north"),
         (["import", "--unit", "north", "--data", "no-such-folder"], "no such file or folder"),
         (["import", "--unit", "north", "--data", ".", "--as-of", "today"], "AS_OF"),
@@ -32,7 +36,7 @@ def run(*words: str) -> int:
         (["init", "a b"], "letters, digits"),
         (["approve", "--unit", "north", "--by", "Ann"], "make report UNIT=north"),
         (["approve", "--unit", "north", "--period", "2026-10"], "BY"),
-        (["bundle", "--unit", "nowhere"], "no unit.yml"),
+        (["bundle", "--unit", "nowhere"], "no unit of this name"),
     ],
 )
 def test_a_wrong_command_says_what_to_do_and_ends_with_2(own_root, capsys, words, told):
@@ -40,6 +44,7 @@ def test_a_wrong_command_says_what_to_do_and_ends_with_2(own_root, capsys, words
     assert run(*words) == 2
     said = capsys.readouterr().err
     assert told in said
+    assert all(part in said for part in (": found ", "; next: ")), said
     assert "Traceback" not in said
 
 

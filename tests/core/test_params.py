@@ -41,6 +41,7 @@ def test_a_wrong_parameter_is_named_with_what_is_allowed(own_root, text, message
     with pytest.raises(ParameterError, match=r"unit\.yml") as found:
         unit(text)
     assert message in str(found.value)
+    assert found.value.found and found.value.allowed and found.value.next_step
     assert found.value.exit_code == 2
 
 
@@ -78,7 +79,8 @@ def test_a_period_file_of_another_month_or_with_an_unknown_value_is_refused(own_
 @pytest.mark.parametrize(
     ("line", "message"),
     [("interval_scale: {value: wide}", "a number"), ("watched_stages: {value: 3}", "a list of names"),
-     ("stall_limits: {value: {Proposal: long}}", "names with a number each")],
+     ("stall_limits: {value: {Proposal: long}}", "names with a number each"),
+     ("interval_scal: {value: 1}", "did you mean interval_scale?")],
 )  # fmt: skip
 def test_a_technical_value_of_the_wrong_kind_is_refused(own_root, line, message):
     unit("unit: north\n")
