@@ -41,7 +41,17 @@ class _Formatter(string.Formatter):
 
     def format_field(self, value, spec):
         """Format one value by the name of its kind."""
-        return self.text.show(value, spec or "text")
+        return value if isinstance(value, _Told) else self.text.show(value, spec or "text")
+
+
+class _Told(str):
+    """Money that is written already, with the digits that tell it from the other amounts of its sentence."""
+
+
+@lru_cache(maxsize=4096)
+def _amounts(message: str) -> tuple[str, ...]:
+    """Return the fields of a message that are money."""
+    return tuple(name for _, name, spec, _ in string.Formatter().parse(message) if name and spec == "money")
 
 
 class Text:
@@ -76,6 +86,10 @@ class Text:
             from salesloop.errors import StageError
 
             raise StageError(f"message {message}", found=f"not in the {self.lang} catalogue")
+        amounts = [name for name in _amounts(found) if name in values]
+        if len(amounts) > 1:
+            told = self.moneys(*(values[name] for name in amounts))
+            values = {**values, **{name: _Told(one) for name, one in zip(amounts, told, strict=True)}}
         return _Formatter(self).vformat(found, (), values)
 
     def prose(self, message: str) -> str:
@@ -124,14 +138,41 @@ class Text:
         """Return one cell of a table; the kind ``uom`` is read from the row's own column of that name."""
         return self.measured(row[column], row["uom"]) if kind == "uom" else self.show(row[column], kind, stage)
 
-    def money(self, value: float) -> str:
-        """Return money short, in the reader's habit."""
+    def money(self, value: float, digits: int = 0) -> str:
+        """Return money short, in the reader's habit; `digits` more decimals where asked."""
         if _undefined(value):
             return MISSING
         value = float(value)
         sign, size = ("-" if value < 0 else ""), abs(value)
-        body = _short_zh(size) if self.lang == "zh" else _short_en(size)
+        body = _short_zh(size, digits) if self.lang == "zh" else _short_en(size, digits)
         return f"{sign}{self.symbol}{body}"
+
+    def moneys(self, *values: object) -> list[str]:
+        """Return amounts that are read together, with as many decimals as tell different ones apart, at most three more.
+
+        Examples
+        --------
+        >>> Text("en", "CNY").moneys(12_150_000, 12_249_000), Text("en", "CNY").moneys(1e6, 1e6)
+        (['¥12.15M', '¥12.25M'], ['¥1.0M', '¥1.0M'])
+        """
+        told: list[str] = []
+        for digits in range(4):
+            told = [self.money(value, digits) if not isinstance(value, str) else value for value in values]  # type: ignore[arg-type]
+            known = dict(zip(told, values, strict=True))
+            if all(_undefined(value) or known[word] == value for word, value in zip(told, values, strict=True)):
+                break
+        return told
+
+    def scope(self, value: object) -> str:
+        """Return a scope as the ledger writes it in words: the company, or a name with its level.
+
+        Examples
+        --------
+        >>> Text("zh").scope("team:East 1"), Text("en").scope("company")
+        ('团队 East 1', 'company')
+        """
+        level, _, name = str(value).partition(":")
+        return f"{self.word(level)} {self.word(name, 'whatif')}" if name else self.word(level)
 
     def money_exact(self, value: float) -> str:
         """Return money to the cent."""
@@ -155,6 +196,11 @@ class Text:
     def percent(self, value: float) -> str:
         """Return a share of one as percent."""
         return f"{100 * float(value):,.1f}%"
+
+    def chance(self, value: float) -> str:
+        """Return a chance in whole percent; the draws tell no more."""
+        share = float(value)
+        return "<1%" if share < 0.005 else ">99%" if share > 0.995 else f"{100 * share:.0f}%"
 
     def points(self, value: float) -> str:
         """Return a difference of shares in percentage points, signed."""
@@ -208,7 +254,8 @@ class Text:
             told = [self.period(period)]
         except ValueError:
             told = [period]
-        told += [name or (self.word(level) if level else "")]
+        region = f"（{self.word(level)}）" if self.lang == "zh" else f" ({self.word(level)})"
+        told += [name + region if name and level == "region" else name or (self.word(level) if level else "")]
         told += [self.word(measure)] if measure not in ("", "bookings") else []
         told += [self.word(tier, "goals")] if tier not in ("", "base") else []
         return " ".join(word for word in told if word)
@@ -221,7 +268,7 @@ class Text:
 
 KINDS = (
     "money", "money_exact", "number", "count", "percent", "points", "days", "ratio", "score", "date", "period",
-    "month", "text", "word", "uom", "scopes",
+    "month", "text", "word", "scope", "uom",
 )  # fmt: skip
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -230,17 +277,17 @@ def _undefined(value: object) -> bool:
     return value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value))
 
 
-def _short_en(size: float) -> str:
+def _short_en(size: float, digits: int = 0) -> str:
     for scale, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
         if size >= scale * 0.99995:
-            return f"{size / scale:,.1f}{letter}"
-    return f"{size:,.0f}"
+            return f"{size / scale:,.{1 + digits}f}{letter}"
+    return f"{size:,.{min(digits, 2)}f}"
 
 
-def _short_zh(size: float) -> str:
+def _short_zh(size: float, digits: int = 0) -> str:
     if size >= 0.99995e8:
-        return f"{size / 1e8:,.2f}亿"
-    return f"{size / 1e4:,.1f}万" if size >= 0.99995e4 else f"{size:,.0f}"
+        return f"{size / 1e8:,.{2 + digits}f}亿"
+    return f"{size / 1e4:,.{1 + digits}f}万" if size >= 0.99995e4 else f"{size:,.{min(digits, 2)}f}"
 
 
 def plain(value: object) -> object:

@@ -38,7 +38,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
 from salesloop.clean import plain_label
-from salesloop.svg import EndLabel, to_svg
+from salesloop.svg import EndLabel, text_width, to_svg
 
 if TYPE_CHECKING:
     from salesloop.messages import Text
@@ -51,10 +51,12 @@ QUIET = "#C3CBD6"
 __all__ = [
     "BLUE", "FAN", "GRID", "INK", "MUTED", "ORANGE", "PAGE", "QUIET", "SERIES", "TOTAL", "bars", "bridge", "columns",
     "empty", "fan", "figure", "heat", "intervals", "is_narrow", "label", "line", "look", "month_axis", "panel_title",
-    "panels", "reference", "to_svg", "value_axis",
+    "panels", "reference", "row_names", "to_svg", "value_axis",
 ]  # fmt: skip
 WIDE, NARROW = 7.5, 3.9
-SIZE, NOTE = 10.5, 9.0
+SIZE, NOTE, SMALL = 10.5, 9.0, 8.5
+_ROOM = {False: 170.0, True: 108.0}
+"""Points that the name of a row may take, in the wide drawing and in the narrow one."""
 _SYSTEM_FONTS = ("PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "Noto Sans CJK SC", "DejaVu Sans")
 
 
@@ -238,7 +240,7 @@ def bars(
     ax.barh(range(len(drawn)), drawn, height=0.62, color=colors)
     for row, (value, words) in enumerate(zip(drawn, told, strict=True)):
         label(ax, max(value, 0), row, words, size=SIZE - 0.5)
-    _row_names(ax, names)
+    row_names(ax, names)
     ax.xaxis.set_visible(False)
     ax.axvline(0, color="#B6BEC9", linewidth=0.8)
     return ax
@@ -253,7 +255,7 @@ def intervals(
     rows = np.arange(len(middle))
     ax.hlines(rows, left, right, color=colors, linewidth=3, alpha=0.4)
     ax.scatter(middle, rows, color=colors, s=42, zorder=3)
-    _row_names(ax, names)
+    row_names(ax, names)
     value_axis(ax, text, kind, axis="x")
     return ax
 
@@ -285,17 +287,37 @@ def bridge(
         words = text.show(float(value), kind)
         label(ax, max(start, level), row, words if total or value < 0 else f"+{words}", color, size=SIZE - 0.5)
     ax.lines[-1].remove()
-    _row_names(ax, names)
+    row_names(ax, names)
     ax.xaxis.set_visible(False)
     return ax
 
 
-def _row_names(ax: Axes, names: Iterable) -> None:
-    most = 14 if is_narrow(ax) else 28
-    told = [plain_label(name, most) for name in names]
+def row_names(ax: Axes, names: Iterable) -> None:
+    """Name the rows; a name that is too long for one line takes two of smaller letters, and is cut only past them."""
+    room = _ROOM[is_narrow(ax)]
+    told = [_in_lines(plain_label(name, 80), room) for name in names]
     ax.set_yticks(range(len(told)), told)
     ax.set_ylim(len(told) - 0.5, -0.5)
     ax.tick_params(axis="y", labelcolor=INK)
+    if any("\n" in name for name in told):
+        ax.tick_params(axis="y", labelsize=SMALL)
+
+
+def _in_lines(words: str, room: float) -> str:
+    """Return words in one line or two, each at most `room` points wide."""
+    if text_width(words, SIZE - 0.5) <= room:
+        return words
+    first = _fits(words, room)
+    at = max(first.rfind(" ", 0, len(first) + 1), 0) or len(first)
+    rest = words[at:].lstrip(" ·")
+    second = rest if text_width(rest, SMALL) <= room else _fits(rest, room - text_width("…", SMALL)) + "…"
+    return f"{words[:at].rstrip(' ·')}\n{second}"
+
+
+def _fits(words: str, room: float) -> str:
+    """Return the beginning of words that is at most `room` points wide in small letters."""
+    most = next((n for n in range(1, len(words) + 1) if text_width(words[:n], SMALL) > room), len(words) + 1)
+    return words[: max(most - 1, 1)]
 
 
 def columns(ax: Axes, x: Iterable, heights: Iterable, color: str | Sequence[str] = BLUE, *, width: float = 0.7) -> None:
@@ -329,7 +351,7 @@ def heat(ax: Axes, matrix, *, text: Text, kind: str = "percent", center: float |
         ax.text(
             column, row, text.show(float(values[row, column]), kind), ha="center", va="center", color=ink, fontsize=NOTE
         )
-    _row_names(ax, matrix.index)
+    row_names(ax, matrix.index)
     ax.set_xticks(range(matrix.shape[1]), [plain_label(name, 6 if is_narrow(ax) else 14) for name in matrix.columns])
     ax.xaxis.tick_top()
     ax.set_xlim(-0.5, matrix.shape[1] - 0.5)

@@ -148,7 +148,8 @@ def _fit(fig: Figure) -> None:
 def _tick_width(ax: Axes) -> float:
     if not ax.axison or not ax.yaxis.get_visible():
         return 0.0
-    return max([text_width(tick.get_text(), tick.get_fontsize()) + 6 for tick in ax.get_yticklabels()], default=0.0)
+    lines = [(line, tick.get_fontsize()) for tick in ax.get_yticklabels() for line in tick.get_text().split("\n")]
+    return max([text_width(line, size) + 6 for line, size in lines], default=0.0)
 
 
 def _right_need(ax: Axes, room: float) -> float:

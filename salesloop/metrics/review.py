@@ -50,7 +50,7 @@ def _months(label: str, made_in: str, kind: str, fiscal_start: int) -> list[pd.P
 
 
 FORMATS = {
-    "kind": "word", "measure": "word", "made_in": "period", "due": "period", "outcome": "word", "promised": "uom",
+    "kind": "word", "scope": "scope", "measure": "word", "made_in": "period", "due": "period", "outcome": "word", "promised": "uom",
     "low": "uom", "high": "uom", "actual": "uom", "error": "uom", "n": "count",
 }  # fmt: skip
 SHOWN = ("kind", "scope", "measure", "made_in", "due", "promised", "low", "high", "actual", "outcome", "n")

@@ -16,7 +16,7 @@ def ranked(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     ax = style.figure(narrow, rows=max(len(table), 2))
     if table.empty:
         return style.empty(ax, text.t("bottlenecks.label.nothing"))
-    names = [_name(row, narrow) for row in table.itertuples()]
+    names = [_name(row) for row in table.itertuples()]
     colors = [style.ORANGE if flagged else style.BLUE for flagged in table["flagged"]]
     style.intervals(
         ax, names, table["money"], table["money_low"], table["money_high"], text=text, kind="money", colors=colors
@@ -25,12 +25,9 @@ def ranked(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     return ax
 
 
-def _name(row, narrow: bool) -> str:
-    """Name a cell; on a phone both parts are cut, so that neither is lost."""
-    parts = [str(row.stage)] if row.segment_kind == ALL else [str(row.stage), str(row.segment)]
-    if narrow and len(parts) > 1:
-        return " · ".join([parts[0][:5], parts[1][:6]])
-    return " · ".join(parts)
+def _name(row) -> str:
+    """Name a cell by its stage and its segment."""
+    return str(row.stage) if row.segment_kind == ALL else f"{row.stage} · {row.segment}"
 
 
 def slips(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:

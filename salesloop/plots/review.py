@@ -12,9 +12,7 @@ from salesloop.messages import Text
 def promises(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     """Draw each promise as a row: its interval, the promise at 100 %, and what came."""
     ax = style.figure(narrow, rows=max(len(table), 2))
-    labels = [
-        f"{text.word(row.kind)} · {row.scope.partition(':')[2] or text.word(row.scope)}" for row in table.itertuples()
-    ]
+    labels = [f"{text.word(row.kind)} · {text.scope(row.scope)}" for row in table.itertuples()]
     places = range(len(table))
     for place, row in zip(places, table.itertuples(), strict=True):
         if row.low == row.low:
@@ -22,8 +20,7 @@ def promises(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
         kept = row.outcome in ("inside", "met")
         ax.plot([row.actual], [place], "o", color=style.BLUE if kept else style.ORANGE, markersize=8)
     ax.axvline(1.0, color=style.TOTAL, linewidth=1)
-    ax.set_yticks(list(places), labels)
-    ax.set_ylim(max(len(table), 1) - 0.5, -0.5)
+    style.row_names(ax, labels)
     ax.grid(axis="y", visible=False)
     ax.grid(axis="x", visible=True)
     ax.xaxis.set_major_formatter(lambda value, _: text.percent(value).replace(".0%", "%"))

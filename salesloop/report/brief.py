@@ -6,7 +6,8 @@ It is drawn from the results of the stage ``brief``. Every part is optional; wha
 sentences      ``brief.headline`` opens the page; ``brief.<part>...`` opens its part; all others tell what changed
 ``status``     stage, status, reason
 ``tie_out``    any columns; what was read, left out, kept
-``promises``   kind, scope, measure, made_in, promised, low, high, actual, outcome, uom (at most 7 are shown)
+``promises``   kind, scope, measure, made_in, promised, low, high, actual, outcome, uom (at most 7 are shown); ``now``
+               is what the plan has since put in a target's place
 ``numbers``    measure, value, uom, n, low, high, confidence, change, against, target, trail (3 to 6); ``about`` names
                the month or quarter of a number, ``verdict`` is ``noise`` where no change can be told and ``ahead``
                where the number is expected; ``note, values`` a sentence of its own
@@ -88,7 +89,7 @@ def brief_values(
         "complete": _complete(every, gaps, text), "whole": not gaps,
         "tables": {part: _table(own, part) for part in ("tie_out", "decisions", "notes", "status")},
         "promises": _promises(own), "numbers": _numbers(own), "bridge": _bridge(own),
-        "figures": _figures(own, every), "groups": proposal.groups(own, config, every),
+        "figures": _figures(own, every), "groups": proposal.groups(own, config, every), "asked": proposal.asked(own),
         "decisions": proposal.decisions(own, config), "notes": _said(own, "notes"),
         "command": f"make approve UNIT={config.unit} PERIOD={content['period']} BY=…",
     }  # fmt: skip
@@ -174,8 +175,15 @@ def _pages(folder: Path, found: Mapping[str, Items], text: Text) -> list[dict[st
 def _scope(row: Mapping[str, Any], items: Items) -> str:
     level, _, name = str(row.get("scope") or "company").partition(":")
     if row.get("kind") == "whatif" and name:
-        return items.mask(f"{items.text.word(level)} · {plain(items.text.word(name, 'whatif'))}")
+        named = " / ".join(items.text.word(part, "whatif") for part in name.split(" / "))
+        return items.mask(plain(f"{items.text.word(level)} · {named}"))
     return items.mask(plain(name) if name else items.text.word(level))
+
+
+def _promised(row: Mapping[str, Any], items: Items) -> list[str]:
+    """Return what was promised: its kind, its measure, its scope; a what-if is of bookings always."""
+    kind, measure = items.text.word(row.get("kind")), items.text.word(row.get("measure"))
+    return [kind, _scope(row, items)] if row.get("kind") == "whatif" else [kind, measure, _scope(row, items)]
 
 
 def _promises(own: Items | None) -> list[dict[str, Any]]:
@@ -183,18 +191,28 @@ def _promises(own: Items | None) -> list[dict[str, Any]]:
 
 
 def _promise(row: Mapping[str, Any], items: Items) -> dict[str, Any]:
-    text, uom, outcome = items.text, row.get("uom"), str(row.get("outcome"))
-    bounds = {key: text.measured(row.get(key), uom) for key in ("low", "high")}
+    text, outcome = items.text, str(row.get("outcome"))
+    low, high, promised, came, now = _read_together(row, ("low", "high", "promised", "actual", "now"), text)
+    bounds = {"low": low, "high": high}
     ranged = boxes.known(row.get("low"), row.get("high"))
+    made = [text.t("report.promise.made", made_in=row["made_in"])] if row.get("made_in") else []
+    made += [text.t("report.promise.now", now=now)] if boxes.known(row.get("now")) else []
     return {
-        "what": f"{text.word(row.get('kind'))} · {text.word(row.get('measure'))} · {_scope(row, items)}",
-        "made": text.t("report.promise.made", made_in=row["made_in"]) if row.get("made_in") else "",
-        "promised": text.measured(row.get("promised"), uom), "came": text.measured(row.get("actual"), uom),
+        "what": " · ".join(_promised(row, items)),
+        "made": "; ".join(made) if text.lang == "en" else "；".join(made), "promised": promised, "came": came,
         "range": text.t("report.promise.range", **bounds) if ranged else "",
         "strip": boxes.strip(*(_number_in(row, key) for key in ("promised", "low", "high", "actual"))),
         "outcome": text.word(outcome), "tone": "good" if outcome in _GOOD else "bad" if outcome in _BAD else "calm",
         "sign": "✓ " if outcome in _GOOD else "✕ " if outcome in _BAD else "",
     }  # fmt: skip
+
+
+def _read_together(row: Mapping[str, Any], names: tuple[str, ...], text: Text) -> list[str]:
+    """Return the numbers of a row as text; amounts of money in as many digits as tell them apart."""
+    values = [row.get(name) for name in names]
+    if row.get("uom") == text.currency:
+        return text.moneys(*values)
+    return [text.measured(value, row.get("uom")) for value in values]
 
 
 def _numbers(own: Items | None) -> list[dict[str, Any]]:
@@ -209,14 +227,16 @@ def _number(row: Mapping[str, Any], items: Items) -> dict[str, Any]:
     if boxes.known(value, target) and target > 0:
         told = "expected" if row.get("verdict") == "ahead" else "target"
         lines.append(text.t(f"report.number.{told}", target=text.measured(target, uom), share=value / target))
+    certain = []
     if boxes.known(row.get("low"), row.get("high")):
-        low, high = (text.measured(row[key], uom) for key in ("low", "high"))
+        low, high = _read_together(row, ("low", "high"), text)
         share = row.get("confidence") or 0.8
-        lines.append(text.t("report.number.range", low=low, high=high, confidence=share).replace(".0%", "%"))
+        certain.append(text.t("report.number.range", low=low, high=high, confidence=share).replace(".0%", "%"))
     if row.get("note"):
         lines.append(items.words(row["note"], _values(row)))
     if boxes.known(row.get("n")):
-        lines.append(text.t("report.number.n", n=row["n"]))
+        certain.append(text.t("report.number.n", n=row["n"]))
+    lines.append(" · ".join(certain))
     trail = row.get("trail") or []
     about = f" · {text.period(row['about'])}" if row.get("about") else ""
     return {
@@ -262,8 +282,12 @@ def _figures(own: Items | None, every: Mapping[str, Items]) -> list[dict]:
         return []
     wanted = [("brief", figure["name"]) for figure in own.results.figures if "plot" in figure]
     wanted += [(row["stage"], row["figure"]) for row in _rows(own, "figures")]
-    drawn = []
-    for stage, name in wanted[:MOST_FIGURES]:
-        if stage in every and any(figure["name"] == name for figure in every[stage].results.figures):
-            drawn.append({**every[stage].figure(name), "id": f"brief-{stage}-{name}"})
-    return drawn
+    found = [
+        (stage, name) for stage, name in wanted[:MOST_FIGURES]
+        if stage in every and any(figure["name"] == name for figure in every[stage].results.figures)
+    ]  # fmt: skip
+    alone = len(found) % 2  # an odd one takes the page's whole width
+    return [
+        {**every[stage].figure(name, half=place >= alone), "id": f"brief-{stage}-{name}"}
+        for place, (stage, name) in enumerate(found)
+    ]

@@ -212,8 +212,8 @@ def _result(mark: dict, items: Items) -> dict | None:
         ids = [said["id"] for said in items.results.sentences]
         return None if index == _lead_index(ids) else {"kind": kind, "html": paragraph(items.sentence(index))}
     if kind == "table":
-        html = items.table(name)
-        return {"kind": kind, "title": items.title(name), "html": html, "small": is_slim(html)}
+        table = items.table(name)
+        return {"kind": kind, "title": items.title(name), "html": table, "small": is_slim(table)}
     if kind == "figure":
         return {"kind": kind, "name": name, "small": True}
     if kind in ("sheets", "workbook") and items.manner.linked:

@@ -229,14 +229,32 @@ def test_the_bridge_loses_no_cent_when_empty_lines_are_left_out():
     assert brief.changes(NONE).empty
 
 
-def test_only_drawings_with_something_in_them_are_pointed_to_at_most_five():
+def test_a_target_that_moved_since_it_was_promised_shows_both_amounts():
+    rows = [
+        ("target", "company", "2026-10", 3.6e6),
+        ("target", "team:East", "2026-10", 1e6),
+        ("forecast", "company", "2026-10", 4e6),
+    ]
+    shown = pd.DataFrame(
+        [{"kind": k, "scope": s, "due": d, "promised": p, "measure": "bookings"} for k, s, d, p in rows]
+    )
+    plan = stated(
+        ("2026-10", "company", None, "bookings", "base", 3.9e6, 0.0, 0.5, ""),
+        ("2026-10", "company", None, "bookings", "stretch", 5e6, 0.0, 0.1, ""),
+        ("2026-10", "team", "East", "bookings", "base", 1e6, 0.0, 0.5, ""),
+    )
+    now = brief.promises({**NONE, "review": Saved(tables={"page_one": shown}), "goals": plan})["now"]
+    assert now.iloc[0] == 3.9e6 and now.iloc[1:].isna().all()
+
+
+def test_only_drawings_with_something_in_them_are_pointed_to_at_most_four():
     def drew(*names, rows=3):
         tables = {f"figure_{name}": pd.DataFrame({"a": range(rows)}) for name in names}
         return Saved(tables=tables, figures=[{"name": name, "table": f"figure_{name}"} for name in names])
 
     parts = {**NONE, "forecast": drew("fan"), "goals": drew("bars", rows=0), "bottlenecks": drew("heat", "more")}
     assert brief.figures(parts).to_numpy().tolist() == [["forecast", "fan"], ["bottlenecks", "heat"]]
-    assert len(brief.figures({name: drew("fan") for name in brief.STAGES})) == 5
+    assert len(brief.figures({name: drew("fan") for name in brief.STAGES})) == 4
     assert brief.figures(NONE).empty
 
 

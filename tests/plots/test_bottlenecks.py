@@ -29,7 +29,7 @@ def test_ranked_names_each_cell_and_marks_what_is_flagged():
 
 def test_a_phone_shows_both_parts_of_a_name():
     ax = bottlenecks.ranked(CELLS, text=Text("zh"), narrow=True)
-    assert ax.get_yticklabels()[0].get_text() == "Propo · Mid-ma"
+    assert ax.get_yticklabels()[0].get_text() == "Proposal\nMid-market"
 
 
 def test_slips_draw_both_rates():

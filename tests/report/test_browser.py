@@ -144,7 +144,8 @@ def test_phone_needs_no_sideways_scroll_and_gets_the_narrow_drawing(made):
                  render_brief(made / "results", "zh", sample.config())):  # fmt: skip
         phone, desk = (load(page, made, script, width=width)[0] for width in (390, 1280))
         assert phone["over"] <= 0 and phone["loaded"] and phone["n"] == 2
-        assert max(phone["widths"]) < 400 < min(desk["widths"])
+        assert max(phone["widths"]) < 400
+        assert (min(desk["widths"]) > 400) == ("stage.figure" in page)  # two of a brief's drawings share a row
 
 
 def test_notebook_of_the_sample_is_valid(made):

@@ -1,11 +1,14 @@
 """Brief, index and bundle: the order, the numbers in words, gaps, and one file for all."""
 
 import re
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from salesloop.errors import ParameterError
-from salesloop.report import make_bundle, render_brief, render_index
+from salesloop.messages import Text
+from salesloop.report import make_bundle, proposal, render_brief, render_index
 from tests.report import sample
 
 ORDER = ["What was promised, and what came", "The numbers", "What changed, and why", "In pictures",
@@ -45,6 +48,39 @@ def test_chinese_brief_says_the_same_in_chinese(whole):
     assert "2026年10月签约 ¥531.0万，完成目标的 97.0%；本季度大概率达标。" in html
     assert "承诺 <strong>¥510.0万</strong> · 实际 <strong>¥531.0万</strong>" in html
     assert "较2026年9月 +¥42.0万" in html and "待您批准" in html
+
+
+def test_what_approves_itself_is_folded_and_told_in_words(whole):
+    html = brief(whole)
+    fold = html[html.index('<details class="card alone">') :]
+    assert "Technical values: 1" in fold and "Proposal 31.0 → 28.0" in fold
+    assert "Proposal 31.0" not in html[: html.index('<details class="card alone">')]
+    asked = brief(whole, approve_automatically=())
+    assert '<details class="card alone">' not in asked and "Proposal 31.0 → 28.0" in asked
+
+
+def test_targets_are_one_table_and_ids_stand_behind_a_fold(whole):
+    html = brief(whole)
+    assert '<span class="old">¥2.0M</span>' in html and "<strong>¥2.1M</strong>" in html and "华东 (team)" in html
+    fold = html.index("Approve only some of them: their ids (1)")
+    assert fold < html.index("<code>target:2027-01:team:华东</code>")
+    assert "ids (1)" not in brief(whole, simulation=True)
+
+
+def test_amounts_that_would_read_alike_get_more_digits():
+    text = Text("en", "CNY")
+    told = text.t("forecast.bridge", start=12_150_000, end=12_249_000, line="won", amount=99_000)
+    assert "from ¥12.15M to ¥12.25M" in told and "¥99.00K" in told
+    assert text.moneys(12_150_000, None, 12_150_000) == ["¥12.2M", "–", "¥12.2M"]
+
+
+def test_action_is_told_in_the_readers_language():
+    kept = pd.DataFrame({"id": ["a1"], "rule": ["untouched"]})
+    items = {"execution": SimpleNamespace(results=SimpleNamespace(table=lambda name: kept))}
+    row = {"id": "action:a1", "kind": "action", "n": 2, "evidence": "execution.open_actions_proposed"}
+    plan = {"id": "a1", "what": "nobody in touch: Li Wei (2)", "expected_move": "touched"}
+    assert proposal._what({**row, "new": plan}, Text("zh"), items) == "跟进 2 个商机 · 30 天无人跟进"
+    assert proposal._what({**row, "new": {**plan, "id": "mine"}}, Text("zh"), items) == plan["what"]
 
 
 def test_failed_stage_leaves_a_gap_panel_and_not_a_missing_brief(whole):

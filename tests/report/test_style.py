@@ -6,6 +6,7 @@ import pytest
 
 from salesloop import style
 from salesloop.messages import Text
+from salesloop.svg import text_width
 from tests.report.payloads import PAYLOADS
 
 EN, ZH = Text("en", "CNY"), Text("zh", "CNY")
@@ -67,7 +68,20 @@ def test_long_labels_stay_inside_the_drawing(narrow):
     style.to_svg(ax.figure)
     box = ax.get_position()
     assert 0 < box.x0 < box.x1 < 1 and box.width > 0.3
-    assert len(ax.get_yticklabels()[0].get_text()) == (14 if narrow else 28)
+    lines = ax.get_yticklabels()[0].get_text().split("\n")
+    assert len(lines) == 2 and lines[1].endswith("…")
+    assert all(text_width(line, style.SMALL) <= (108 if narrow else 170) for line in lines)
+
+
+def test_long_names_of_rows_take_two_lines_before_any_is_cut():
+    ax = style.bars(
+        style.figure(True, rows=3),
+        ["stage conversion · Qualification", "新商机推进到方案阶段的转化率", "East"],
+        [1, 1, 1],
+        text=EN,
+    )
+    told = [label.get_text() for label in ax.get_yticklabels()]
+    assert told == ["stage conversion\nQualification", "新商机推进到方案阶段的转\n化率", "East"]
 
 
 def test_drawing_is_the_same_every_time_and_has_no_text_nor_comment():

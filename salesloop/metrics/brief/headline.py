@@ -62,8 +62,31 @@ def against_forecast(parts: Parts, period: pd.Period) -> str:
 
 
 def promises(parts: Parts, most: int = MOST_PROMISES) -> pd.DataFrame:
-    """Return the promises that page one shows, as the review chose them."""
-    return table(parts, "review", "page_one", PROMISES)[list(PROMISES)].head(most).reset_index(drop=True)
+    """Return the promises that page one shows, as the review chose them.
+
+    Returns
+    -------
+    DataFrame
+        Columns `PROMISES` and ``now``: what the plan has since put in the place of a target that was promised earlier, where
+        that is another amount. The first edition is graded; the rest of the page speaks of the plan as it stands.
+    """
+    shown = table(parts, "review", "page_one", PROMISES)[list(PROMISES)].head(most).reset_index(drop=True)
+    stated = table(parts, "goals", "targets", ("period", "level", "name", "measure", "tier", "amount"))
+    stated = stated[stated["tier"].fillna("base").astype(str) == "base"]
+    now = {
+        (str(row.period), _scope(row.level, row.name), row.measure): row.amount
+        for row in stated.itertuples(index=False)
+    }
+    found = [
+        now.get((str(row.due), row.scope, row.measure), math.nan) if row.kind == "target" else math.nan
+        for row in shown.itertuples(index=False)
+    ]
+    there = pd.Series(found, index=shown.index, dtype=float)
+    return shown.assign(now=there.where((there - shown["promised"].astype(float)).abs() >= 0.005))
+
+
+def _scope(level: object, name: object) -> str:
+    return "company" if level == "company" else f"{level}:{name}"
 
 
 def promises_sentences(parts: Parts) -> list[Sentence]:

@@ -68,7 +68,7 @@ def lead(found: Found | None) -> tuple[str, dict] | None:
     return said["id"], said["values"]
 
 
-def figures(parts: Parts, most: int = 5) -> pd.DataFrame:
+def figures(parts: Parts, most: int = 4) -> pd.DataFrame:
     """Return the drawings that page one shows: those of the stages that drew something, the most telling first.
 
     Returns
