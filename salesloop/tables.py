@@ -24,8 +24,8 @@ WIDE, WIDEST = 9, 12
 """Columns from which a table is set in smaller print."""
 SLIM, GAP, LONGEST = 64, 3, 22
 """Letters that half a page is wide, those that a column's edges take, and the most that a cell asks for before it wraps."""
-_LEFT = {"text", "word", "scopes"}
-_TOLD_ONCE = {"text", "word", "period", "scopes"}
+_LEFT = {"text", "word", "scope", "scopes"}
+_TOLD_ONCE = {"text", "word", "period", "scope", "scopes"}
 _ONCE_ROWS, _ONCE_COLUMNS = 3, 8
 Mask = Callable[[str], str]
 
