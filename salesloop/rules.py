@@ -229,16 +229,25 @@ def _first_free_quarter(period: pd.Period, locked: list[pd.Period], fiscal_start
 
 
 def _target(label, level, name, amount, targets, values, n, reason=None, basis="plan") -> Change:
-    same = rows_of(targets, level, name)
-    same = same[same["period"].astype(str) == label]
+    scoped = rows_of(targets, level, name)
+    same = scoped[scoped["period"].astype(str) == label]
     row = {"period": label, "level": level, "name": name, "measure": "bookings", "tier": "base",
-           "basis": "amount", "amount": amount}  # fmt: skip
+           "basis": "amount", "amount": amount, "objective": _objective(scoped, same)}  # fmt: skip
     scope = level if name is None else f"{level}:{name}"
     part = "loop.reason.target_share" if basis == "plan" else "loop.reason.target_team"
     reason = reason or ("loop.reason.target" if name is None else part)
     return Change(f"target:{label}:{scope}", "target", f"targets {label} {scope}",
                   float(same["amount"].iloc[-1]) if len(same) else None, row, "symmetric_ratchet", "10 %", n,
                   "goals.targets", reason, values)  # fmt: skip
+
+
+def _objective(scoped: pd.DataFrame, same: pd.DataFrame) -> str | None:
+    """Return the objective that the moved row serves, else that of the scope's last row that names one."""
+    for rows in (same, scoped):
+        told = rows["objective"].dropna() if "objective" in rows else rows.index[:0]
+        if len(told):
+            return str(told.iloc[-1])
+    return None
 
 
 def open_actions(actions: pd.DataFrame) -> list[Change]:

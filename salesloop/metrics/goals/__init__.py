@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from salesloop.metrics.goals import ahead, capacity, judge, parts, plan, recovery, say, smart
+from salesloop.metrics.goals import ahead, capacity, changes, judge, page, parts, plan, recovery, say, smart
 from salesloop.metrics.goals.ground import Ground, ground
 from salesloop.rules import locked_months
 
 __all__ = [
-    "Ground", "ahead", "audit", "capacity", "current", "ground", "judge", "judged", "locked", "parts", "people", "plan",
+    "Ground", "ahead", "audit", "capacity", "carried", "changes", "current", "ground", "judge", "judged", "locked", "mismatches", "page", "parts", "people", "plan",
     "recovery", "say", "smart", "splits", "team_deals",
 ]  # fmt: skip
 
@@ -28,13 +28,27 @@ def judged(plan_rows: pd.DataFrame, land: Ground, config: Any) -> pd.DataFrame:
 
 def people(book: Any) -> pd.DataFrame:
     """Return who sells: ``rep, team, region, began, ended``; see `capacity.tenure`."""
-    return capacity.tenure(book.table("memberships"), book.table("reps"), book.rep_names, book.deals())
+    return capacity.tenure(
+        book.table("memberships"), book.table("reps"), book.rep_names, book.deals(), as_of=book.as_of
+    )
+
+
+def carried(told: pd.DataFrame, staff: pd.DataFrame, book: Any, land: Ground) -> pd.DataFrame:
+    """Return what the people can carry against the targets ahead; see `capacity.capacity`."""
+    moves = capacity.stints(book.table("memberships"), book.rep_names)
+    return capacity.capacity(told, staff, ground=land, moves=moves)
 
 
 def current(staff: pd.DataFrame, land: Ground) -> pd.DataFrame:
     """Return who is there now: ``rep, team, region``."""
-    there = staff["ended"].isna() | (staff["ended"] > pd.Timestamp(land.as_of))
+    day = pd.Timestamp(land.as_of)
+    there = (staff["ended"].isna() | (staff["ended"] > day)) & (staff["began"].isna() | (staff["began"] <= day))
     return staff.loc[there, ["rep", "team", "region"]].reset_index(drop=True)
+
+
+def mismatches(told: pd.DataFrame, who: pd.DataFrame, land: Ground) -> pd.DataFrame:
+    """Return where parts and whole differ among targets that are not over; see `parts.mismatches`."""
+    return page.parts(parts.mismatches(told, who, since=land.ahead[0], ground=land))
 
 
 def audit(

@@ -14,11 +14,11 @@ import pandas as pd
 from salesloop.metrics import measures
 from salesloop.metrics.forecast import DRAWS
 from salesloop.metrics.pipeline.steps import first_month
-from salesloop.targets import months_of
 
 KNOWN = (*measures.ADDITIVE, *measures.RATES, "market_share")
-__all__ = ["KNOWN", "LEVELS", "Ground", "cube", "departed", "ground", "months_of", "names_of"]
 LEVELS = ("company", "region", "team", "rep")
+MONEY = ("bookings", "pipeline_created", "collected")
+_SHARES = ("win_rate", "csat", "market_share", "grr", "nrr")
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,10 @@ class Ground:
     def is_rate(self, measure: str) -> bool:
         """Return whether a measure is a ratio of sums."""
         return self._once(("rate", measure), lambda: measures.is_rate(self.measured(measure), measure))
+
+    def is_lower_better(self, measure: str) -> bool:
+        """Return whether less of a measure is better, as the unit declares it."""
+        return measure in self.declared and self.declared[measure].better == "lower"
 
     def first_fact(self, measure: str) -> pd.Period | None:
         """Return the first month in which a measure was ever seen."""
@@ -208,3 +212,31 @@ def departed(book: Any) -> frozenset:
     ended = members.groupby("rep_id")["to_on"].agg(lambda to: bool(to.notna().all() and to.max() < day))
     gone |= set(ended[ended].index) if len(ended) else set()
     return frozenset(book.rep_names.get(rep, str(rep)) for rep in gone)
+
+
+def scope(target: dict, *, period: bool = True) -> str:
+    """Return a target's name as sentences and tables take it: ``period|level|name|measure|tier``.
+
+    Examples
+    --------
+    >>> scope({"period": "2026Q4", "level": "team", "name": "A|1", "measure": "csat", "tier": "base"})
+    '2026Q4|team|A/1|csat|base'
+    """
+    name = target["name"] if isinstance(target["name"], str) else ""
+    told = [str(target["period"]) if period else "", target["level"], name, target["measure"], target["tier"]]
+    return "|".join(str(part or "").replace("|", "/").replace(";", ",")[:80] for part in told)
+
+
+def uom(measure: str, ground: Ground) -> str:
+    """Return a measure's unit of measurement."""
+    if measure in ground.declared:
+        return str(ground.declared[measure].uom)
+    return (
+        ground.currency
+        if measure in MONEY
+        else "share"
+        if measure in _SHARES
+        else "score"
+        if measure == "nps"
+        else "count"
+    )

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from salesloop.metrics.goals.ahead import Ahead, look
-from salesloop.metrics.goals.ground import Ground
+from salesloop.metrics.goals.ground import Ground, scope, uom
 
 COLUMNS = (
     "id", "period", "level", "name", "measure", "tier", "uom", "amount", "opening", "actual_to_date", "attainment", "n",
     "baseline", "low", "high", "p_hit", "verdict", "need_50", "need_80", "growth_needed", "basis", "derived", "locked",
-    "begins", "ends",
+    "begins", "ends", "stated", "base_label", "base_amount", "scope",
 )  # fmt: skip
 BANDS = {"base": (0.3, 0.8), "target": (0.3, 0.8), "stretch": (0.1, 0.3)}
 NO_STRETCH, NOT_CREDIBLE = 0.95, 0.05
-MONEY = ("bookings", "pipeline_created", "collected")
-_SHARES = ("win_rate", "csat", "market_share", "grr", "nrr")
 
 
 def judge(plan: pd.DataFrame, ground: Ground, *, locked: list[pd.Period]) -> pd.DataFrame:
@@ -59,11 +58,12 @@ def _row(target: dict, ground: Ground, locked: set) -> dict:
     months = target["months"]
     made |= {"n": 0, "verdict": "not_measurable", "basis": "unmeasured", "uom": uom(target["measure"], ground),
              "begins": str(months[0]) if months else "", "ends": str(months[-1]) if months else "",
-             "locked": bool(months) and all(month in locked or month <= ground.period for month in months)}  # fmt: skip
+             "locked": bool(months) and all(month in locked or month <= ground.period for month in months),
+             "scope": scope(target)}  # fmt: skip
     if not target["usable"]:
         return made
     told = look(target["measure"], target["level"], target["name"], months, target["period"], ground=ground)
-    lower = _lower(target["measure"], ground)
+    lower = ground.is_lower_better(target["measure"])
     amount = float(target["amount"])
     p = p_hit(told, amount, lower=lower)
     made |= {"actual_to_date": told.actual, "n": told.n, "basis": told.basis, "baseline": told.quantile(0.5),
@@ -74,25 +74,6 @@ def _row(target: dict, ground: Ground, locked: set) -> dict:
     if told.basis == "too_far":
         made["growth_needed"] = growth_needed(target, ground)
     return made | {"verdict": verdict(told, amount, p, target["tier"], lower=lower)}
-
-
-def uom(measure: str, ground: Ground) -> str:
-    """Return a measure's unit of measurement."""
-    if measure in ground.declared:
-        return str(ground.declared[measure].uom)
-    return (
-        ground.currency
-        if measure in MONEY
-        else "share"
-        if measure in _SHARES
-        else "score"
-        if measure == "nps"
-        else "count"
-    )
-
-
-def _lower(measure: str, ground: Ground) -> bool:
-    return measure in ground.declared and ground.declared[measure].better == "lower"
 
 
 def p_hit(told: Ahead, amount: float, *, lower: bool = False) -> float:
@@ -169,42 +150,54 @@ def solve_growth(monthly: float, lead: np.ndarray, amount: float) -> float:
     return (low + high) / 2
 
 
-def needs(judged: pd.DataFrame, rates: dict[str, float], ground: Ground) -> pd.DataFrame:
-    """Return what it would take to make P(hit) of each bookings target ahead 50 and 80 %.
+def needs(
+    judged: pd.DataFrame,
+    rates: Mapping[str, float],
+    ground: Ground,
+    *,
+    own: Mapping[tuple, Mapping[str, float]] | None = None,
+) -> pd.DataFrame:
+    """Return what it would take to make P(hit) of each target ahead 50 and 80 %.
 
     Parameters
     ----------
     judged : DataFrame
         From `judge`.
-    rates : dict
-        ``size`` (mean won amount), ``win_rate`` and ``conversion_<k>`` (share of the open amount won within k months),
-        from `past_rates`.
+    rates : mapping
+        The company's ``size`` (mean won amount), ``win_rate`` and ``conversion_<k>`` (share of the open amount won within k
+        months), from `past_rates`.
+    own : mapping, optional
+        The same by ``(level, name)``, for those with enough deals of their own.
 
     Returns
     -------
     DataFrame
-        ``id, period, level, name, aim, amount`` (more bookings), ``deals`` (more wins at the usual size), ``pipeline``
-        (more open amount now, at the share of it that is usually won in those months), ``win_rate`` (the rate at which the same deals
-        would do; NaN where even 100 % would not).
+        ``id, period, level, name, measure, tier, uom, scope, p_hit, aim, amount`` (more of the measure); for bookings
+        ``deals`` (more wins at the usual size), ``pipeline`` (more open amount now, at the share of it that is usually won in
+        those months), ``win_rate`` (the rate at which the same deals would do; NaN where even 100 % would not).
     """
     rows = []
-    ahead = judged[(judged["measure"] == "bookings") & judged["p_hit"].notna()]
-    for target in ahead.to_dict("records"):
-        left = (pd.Period(target["ends"], "M") - ground.period).n
-        drawn = _left_draws(target, ground)
+    for target in judged[judged["p_hit"].notna()].to_dict("records"):
+        usual = (own or {}).get((target["level"], target["name"]), rates)
         for aim in (50, 80):
             more = target[f"need_{aim}"]
-            begin = max((pd.Period(target["begins"], "M") - ground.period).n - 1, 0)
-            conversion = rates.get(f"conversion_{min(left, 12)}", float("nan")) - rates.get(
-                f"conversion_{min(begin, 11)}", 0.0
-            )
-            factor = _factor(target, drawn, aim / 100)
-            rows.append({**{key: target[key] for key in ("id", "period", "level", "name", "tier", "p_hit")}, "aim": aim / 100,
-                         "amount": more, "deals": math.ceil(more / rates["size"]) if rates["size"] > 0 else float("nan"),
-                         "pipeline": more / conversion if conversion > 0 else float("nan"),
-                         "win_rate": _reachable(rates["win_rate"] * factor)})  # fmt: skip
-    columns = ["id", "period", "level", "name", "tier", "p_hit", "aim", "amount", "deals", "pipeline", "win_rate"]
-    return pd.DataFrame(rows, columns=columns)
+            rows.append({**{key: target[key] for key in _OF_NEEDS}, "aim": aim / 100, "amount": more,
+                         **(_in_deals(target, more, aim / 100, usual, ground) if target["measure"] == "bookings" else {})})  # fmt: skip
+    return pd.DataFrame(rows, columns=[*_OF_NEEDS, "aim", "amount", "deals", "pipeline", "win_rate"])
+
+
+_OF_NEEDS = ("id", "period", "level", "name", "measure", "tier", "uom", "scope", "p_hit")
+
+
+def _in_deals(target: dict, more: float, aim: float, rates: Mapping[str, float], ground: Ground) -> dict[str, float]:
+    """Return what more bookings mean in wins, in open pipeline and as a win rate."""
+    left = (pd.Period(target["ends"], "M") - ground.period).n
+    begin = max((pd.Period(target["begins"], "M") - ground.period).n - 1, 0)
+    missing = float("nan")
+    conversion = rates.get(f"conversion_{min(left, 12)}", missing) - rates.get(f"conversion_{min(begin, 11)}", 0.0)
+    return {"deals": math.ceil(more / rates["size"]) if rates["size"] > 0 else missing,
+            "pipeline": more / conversion if conversion > 0 else missing,
+            "win_rate": _reachable(rates["win_rate"] * _factor(target, _left_draws(target, ground), aim))}  # fmt: skip
 
 
 def _left_draws(target: dict, ground: Ground) -> np.ndarray:
@@ -257,3 +250,20 @@ def _conversion(deals: pd.DataFrame, ground: Ground, months: int) -> float:
         seen += amount[there].sum()
         taken += amount[there & won & (closed <= until)].sum()
     return taken / seen if seen > 0 else float("nan")
+
+
+OWN_DEALS = 20
+"""Closed deals of a year from which a scope's own size, win rate and conversion are used."""
+
+
+def own_rates(deals: pd.DataFrame, ground: Ground) -> dict[tuple[str, str | None], dict[str, float]]:
+    """Return `past_rates` by ``(level, name)`` of the regions, teams and reps that closed 20 deals within a year."""
+    made: dict[tuple[str, str | None], dict[str, float]] = {}
+    recent = deals[deals["status"].isin(["won", "lost"]) & (deals["closed_on"].dt.to_period("M") > ground.period - 12)]
+    for level in ("region", "team", "rep"):
+        counts = recent[level].value_counts()
+        groups = deals.groupby(level)
+        made |= {
+            (level, name): past_rates(groups.get_group(name), ground) for name in counts[counts >= OWN_DEALS].index
+        }
+    return made

@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics.goals.ground import Ground
+from salesloop.metrics.goals.plan import tier_gaps
 from salesloop.targets import largest_remainder
 
-MISMATCH = ("id", "period", "measure", "tier", "whole", "parts_level", "n", "parts", "difference")
+MISMATCH = (
+    "id", "period", "measure", "tier", "whole", "parts_level", "n", "parts", "difference", "uom", "scope",
+)  # fmt: skip
 SPLIT = ("period", "level", "name", "method", "amount", "share", "p_hit")
 METHODS = ("equal", "history", "potential", "equal_chance")
 UNIT = 1000.0
@@ -16,8 +19,10 @@ _PRIOR_MONTHS = 6
 _TOLERANCE = 0.005
 
 
-def mismatches(judged: pd.DataFrame, membership: pd.DataFrame, *, since: pd.Period) -> pd.DataFrame:
-    """Return every target not over before a month whose parts do not add up to it.
+def mismatches(
+    judged: pd.DataFrame, membership: pd.DataFrame, *, since: pd.Period, ground: Ground | None = None
+) -> pd.DataFrame:
+    """Return every target not over before a month whose parts do not add up to it, and tiers in the wrong order.
 
     Parameters
     ----------
@@ -27,29 +32,45 @@ def mismatches(judged: pd.DataFrame, membership: pd.DataFrame, *, since: pd.Peri
         ``rep, team, region`` as of today: which parts belong to which whole.
     since : Period
         Targets that ended before it are history.
+    ground : Ground, optional
+        The unit's calendar; without it years begin in January.
 
     Returns
     -------
     DataFrame
         ``id, period, measure, tier, whole, parts_level, n, parts, difference`` (parts minus whole; below 0 the parts do
-        not carry the whole, above 0 they exceed it); organisation's parts and, for years and quarters, months.
+        not carry the whole, above 0 they exceed it), ``uom, scope``; organisation's parts, and for quarters, years and longer
+        periods their months, quarters and years. ``parts_level`` tier: ``parts`` is what the higher tier asks for less.
     """
     told = judged[judged["amount"].notna() & (judged["verdict"] != "not_measurable") & (judged["ends"] >= str(since))]
-    told = told[~told["uom"].isin(["share", "score"])]
+    tiers = [] if ground is None else tier_gaps(told, ground)
+    rows = _below(told[~told["uom"].isin(["share", "score"])], membership)
+    rows += _over_time(told[~told["uom"].isin(["share", "score"]) & ~told["derived"].fillna(False).astype(bool)])
+    rows += [{**_about(upper), "whole": lower["amount"], "parts_level": "tier", "n": 1, "parts": upper["amount"],
+              "difference": round(upper["amount"] - lower["amount"], 4)} for lower, upper in tiers]  # fmt: skip
+    made = pd.DataFrame([row for row in rows if row], columns=list(MISMATCH))
+    made = made[(made["difference"].abs() > _TOLERANCE) | (made["parts_level"] == "tier")]
+    return made.reset_index(drop=True)
+
+
+def _below(told: pd.DataFrame, membership: pd.DataFrame) -> list[dict | None]:
+    """Compare the company with its regions, teams and reps, regions with their teams and teams with their reps."""
     rows: list[dict | None] = []
     known = {level: set(membership[level].dropna()) for level in ("region", "team", "rep")}
-    teams = {team: set(reps.dropna()) for team, reps in membership.groupby("team")["rep"]}
+    inside = {
+        above: {name: set(own[below].dropna()) for name, own in membership.groupby(above)}
+        for above, below in (("region", "team"), ("team", "rep"))
+    }
     for group in _grouped(told, ["period", "measure", "tier"]):
         at = {level: [row for row in group if row["level"] == level] for level in ("company", "region", "team", "rep")}
         for level, names in known.items():
             rows.append(_gap(at["company"], at[level], level, complete=names <= {part["name"] for part in at[level]}))
-        for team in at["team"]:
-            reps = teams.get(team["name"], set())
-            inside = [row for row in at["rep"] if row["name"] in reps]
-            rows.append(_gap([team], inside, "rep", complete=reps <= {row["name"] for row in inside}))
-    rows += _over_time(told[~told["derived"].fillna(False).astype(bool)])
-    made = pd.DataFrame([row for row in rows if row], columns=list(MISMATCH))
-    return made[made["difference"].abs() > _TOLERANCE].reset_index(drop=True)
+        for above, below in (("region", "team"), ("team", "rep")):
+            for whole in at[above]:
+                names = inside[above].get(whole["name"], set())
+                parts = [row for row in at[below] if row["name"] in names]
+                rows.append(_gap([whole], parts, below, complete=names <= {row["name"] for row in parts}))
+    return rows
 
 
 def _grouped(told: pd.DataFrame, keys: list[str]) -> list[list[dict]]:
@@ -60,27 +81,33 @@ def _grouped(told: pd.DataFrame, keys: list[str]) -> list[list[dict]]:
     return [made[key] for key in sorted(made)]
 
 
+def _about(row: dict) -> dict:
+    return {key: row[key] for key in ("id", "period", "measure", "tier", "uom", "scope")}
+
+
 def _gap(own: list[dict], parts: list[dict], level: str, *, complete: bool = True) -> dict | None:
     """Return how far parts are from their whole; parts that are stated for some only can exceed it but not fall short."""
     total = float(np.sum([part["amount"] for part in parts])) if parts else 0.0
     if not parts or not own or (not complete and total <= own[0]["amount"]):
         return None
     whole = own[0]
-    return {"id": whole["id"], "period": whole["period"], "measure": whole["measure"], "tier": whole["tier"],
-            "whole": whole["amount"], "parts_level": level, "n": len(parts), "parts": total,
+    return {**_about(whole), "whole": whole["amount"], "parts_level": level, "n": len(parts), "parts": total,
             "difference": round(total - whole["amount"], 2)}  # fmt: skip
 
 
 def _over_time(told: pd.DataFrame) -> list[dict | None]:
-    """Compare quarters and years that are stated themselves with the months that are stated too."""
+    """Compare quarters, years and longer periods that are stated themselves with the shorter ones that are stated too."""
     rows: list[dict | None] = []
     for group in _grouped(told.fillna({"name": ""}), ["level", "name", "measure", "tier"]):
-        single = [row for row in group if row["begins"] == row["ends"]]
+        spans = {row["id"]: pd.period_range(row["begins"], row["ends"], freq="M") for row in group}
         for whole in group:
-            if whole["begins"] != whole["ends"]:
-                months = set(pd.period_range(whole["begins"], whole["ends"], freq="M").astype(str))
-                parts = [row for row in single if row["period"] in months]
-                rows.append(_gap([whole], parts, "month") if len(parts) == len(months) else None)
+            for level, length in (("month", 1), ("quarter", 3), ("year", 12)):
+                months = spans[whole["id"]]
+                parts = [
+                    row for row in group if len(spans[row["id"]]) == length and spans[row["id"]].isin(months).all()
+                ]
+                if len(months) > length:
+                    rows.append(_gap([whole], parts, level, complete=len(parts) * length == len(months)))
     return rows
 
 

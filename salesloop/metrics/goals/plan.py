@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from salesloop import periods
 from salesloop.errors import ParameterError
-from salesloop.metrics.goals.ground import KNOWN, LEVELS, Ground, months_of
+from salesloop.metrics.goals.ground import KNOWN, LEVELS, Ground, scope, uom
+from salesloop.targets import months_of
 
 COLUMNS = (
     "id", "period", "level", "name", "measure", "tier", "amount", "opening", "basis", "stated", "against", "objective",
-    "valid_from", "versions", "derived", "usable", "months",
+    "valid_from", "versions", "derived", "usable", "months", "base_label", "base_amount",
 )  # fmt: skip
-ISSUES = ("id", "issue", "done", "amount")
+ISSUES = ("id", "issue", "done", "amount", "scope")
 TIERS = ("base", "target", "stretch")
-_KEY = ["period", "level", "name", "measure", "tier"]
-_LARGE_GROWTH = 3.0
+_SHARES = ("win_rate", "csat", "market_share", "grr", "nrr")
+_LARGE_GROWTH, _LARGEST_SHARE = 3.0, 2.0
 
 
 def read(targets: pd.DataFrame, *, ground: Ground) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -35,7 +38,7 @@ def read(targets: pd.DataFrame, *, ground: Ground) -> tuple[pd.DataFrame, pd.Dat
     -------
     plan, issues : DataFrame
         `COLUMNS`: one row a target, its current version (`amount`) beside the one at its start (`opening`); growth is
-        an amount by now; `usable` says whether it can be judged. `ISSUES`: ``id, issue, done, amount``.
+        an amount by now; `usable` says whether it can be judged. `ISSUES`: ``id, issue, done, amount, scope``.
     """
     issues: list[dict] = []
     rows = [_clean(row, place, ground, issues) for place, row in enumerate(targets.to_dict("records"))]
@@ -49,6 +52,7 @@ def read(targets: pd.DataFrame, *, ground: Ground) -> tuple[pd.DataFrame, pd.Dat
     plan = plan[plan["versions"] > 0]
     plan = _with_sums(plan, ground)
     made = pd.DataFrame([resolve(row, ground, issues) for row in plan.to_dict("records")], columns=list(COLUMNS))
+    _tiers(made, ground, issues)
     return made.reset_index(drop=True), pd.DataFrame(issues, columns=list(ISSUES)).drop_duplicates(ignore_index=True)
 
 
@@ -57,8 +61,8 @@ def _clean(row: dict, place: int, ground: Ground, issues: list[dict]) -> dict[st
     period, tier = str(row.get("period") or "").strip().upper(), _word(row.get("tier")) or "base"
     name = None if level == "company" else _named(row.get("name"), level, ground)
     measure = _word(row.get("measure")) or ""
-    scope = level if level == "company" else f"{level}:{name}"
-    made = {**row, "id": f"{period}:{scope}:{measure}:{tier}", "period": period, "level": level, "name": name,
+    where = level if level == "company" else f"{level}:{name}"
+    made = {**row, "id": f"{period}:{where}:{measure}:{tier}", "period": period, "level": level, "name": name,
             "measure": measure, "tier": tier, "place": place, "usable": True, "months": []}  # fmt: skip
     try:
         made["months"] = months_of(period, ground.fiscal_start)
@@ -69,6 +73,8 @@ def _clean(row: dict, place: int, ground: Ground, issues: list[dict]) -> dict[st
         _bad(made, "no_amount", issues)
     elif float(amount) < 0 and row.get("basis") != "growth":
         _bad(made, "negative", issues)
+    else:
+        _odd(made, float(amount), issues)
     if level not in LEVELS or (level != "company" and name is None):
         _bad(made, "no_name", issues)
     elif level != "company" and name not in ground.names.get(level, ()):
@@ -77,6 +83,37 @@ def _clean(row: dict, place: int, ground: Ground, issues: list[dict]) -> dict[st
         _note(made, "departed_rep", "kept", issues)
     if measure not in (*KNOWN, *ground.declared, "grr", "nrr"):
         _bad(made, "unknown_measure", issues)
+    return made
+
+
+def _odd(row: dict, amount: float, issues: list[dict]) -> None:
+    """Note amounts and tiers that are taken as written although they are hardly meant so."""
+    growth = row.get("basis") == "growth"
+    if amount == 0 and not growth:
+        _note(row, "zero", "kept", issues)
+    if row["measure"] in _SHARES and not growth and amount > _LARGEST_SHARE:
+        _note(row, "not_a_share", "kept", issues)
+    if row["tier"] not in TIERS:
+        _note(row, "unknown_tier", "as_base", issues)
+
+
+def _tiers(plan: pd.DataFrame, ground: Ground, issues: list[dict]) -> None:
+    """Note each tier that asks for less than a lower one of the same target."""
+    told = plan[plan["usable"] & plan["amount"].notna() & plan["tier"].isin(TIERS)]
+    for _, upper in tier_gaps(told, ground):
+        _note(upper, "tier_order", "kept", issues)
+
+
+def tier_gaps(told: pd.DataFrame, ground: Ground) -> list[tuple[dict, dict]]:
+    """Return each pair of neighbouring tiers of one target whose upper one asks for less: ``(lower row, upper row)``."""
+    made: list[tuple[dict, dict]] = []
+    groups: dict[tuple, list[dict]] = {}
+    for row in told.to_dict("records"):
+        groups.setdefault((row["period"], row["level"], str(row["name"]), row["measure"]), []).append(row)
+    for rows in groups.values():
+        rows = sorted((row for row in rows if row["tier"] in TIERS), key=lambda row: TIERS.index(row["tier"]))
+        sign = -1 if rows and ground.is_lower_better(rows[0]["measure"]) else 1
+        made += [(a, b) for a, b in pairwise(rows) if sign * b["amount"] < sign * a["amount"]]
     return made
 
 
@@ -100,15 +137,35 @@ def _bad(row: dict, issue: str, issues: list[dict]) -> None:
 def _note(row: dict, issue: str, done: str, issues: list[dict]) -> None:
     amount = row.get("amount")
     told = float(amount) if isinstance(amount, (int, float)) else float("nan")
-    issues.append({"id": row["id"], "issue": issue, "done": done, "amount": told})
+    issues.append({"id": row["id"], "issue": issue, "done": done, "amount": told, "scope": scope(row)})
+
+
+def known_versions(targets: pd.DataFrame, *, ground: Ground) -> dict[str, list[dict]]:
+    """Return each target's versions as far as they hold by what is known, oldest first, with ``since`` and ``scope``.
+
+    Of rows with the same date the later one counts; a first version may have no date.
+    """
+    until = pd.Timestamp(periods.known_until(ground.period, ground.close_lag, ground.country))
+    told: dict[str, dict[pd.Timestamp, dict]] = {}
+    for place, row in enumerate(targets.to_dict("records")):
+        made = _clean(row, place, ground, [])
+        since = _since(row)
+        amount = float("nan") if made.get("amount") is None else float(made["amount"])
+        if since <= until:
+            told.setdefault(made["id"], {})[since] = made | {"since": row.get("valid_from"), "amount": amount, "scope": scope(made),
+                                                             "uom": "share" if row.get("basis") == "growth" else uom(made["measure"], ground)}  # fmt: skip
+    return {ident: [found[day] for day in sorted(found)] for ident, found in told.items()}
+
+
+def _since(row: dict) -> pd.Timestamp:
+    return pd.Timestamp("1900-01-01") if pd.isna(row.get("valid_from")) else pd.Timestamp(row["valid_from"])
 
 
 def _in_force(versions: list[dict], until: pd.Timestamp, issues: list[dict]) -> dict[str, Any]:
     """Return the version in force at what is known, with the one in force when the period began."""
-    first = pd.Timestamp("1900-01-01")
     known: dict[pd.Timestamp, dict] = {}
     for row in versions:
-        since = first if pd.isna(row.get("valid_from")) else pd.Timestamp(row["valid_from"])
+        since = _since(row)
         if since in known:
             _note(row, "doubled", "last_row", issues)
         if since <= until:
@@ -134,8 +191,8 @@ def _with_sums(plan: pd.DataFrame, ground: Ground) -> pd.DataFrame:
     ):
         by_month = {row["months"][0]: row for row in rows.to_dict("records")}
         for label in sorted(_labels(by_month, ground.fiscal_start)):
-            months, scope = months_of(label, ground.fiscal_start), level if level == "company" else f"{level}:{name}"
-            ident = f"{label}:{scope}:{measure}:{tier}"
+            months, where = months_of(label, ground.fiscal_start), level if level == "company" else f"{level}:{name}"
+            ident = f"{label}:{where}:{measure}:{tier}"
             if ident not in have and all(month in by_month for month in months):
                 parts = [by_month[month] for month in months]
                 made.append({
@@ -158,38 +215,66 @@ def _labels(by_month: dict, fiscal_start: int) -> set[str]:
 
 
 def resolve(row: dict, ground: Ground, issues: list[dict]) -> dict[str, Any]:
-    """Return a target with its growth turned into an amount against the base it names."""
+    """Return a target with its growth turned into an amount against the base it names.
+
+    A base that is not over yet counts as what is booked of it and what the draws expect of the rest, and is named so.
+    """
+    none = {"base_label": None, "base_amount": float("nan")}
     if row.get("basis") != "growth" or not row["usable"]:
-        return row | {"basis": "amount" if row.get("basis") != "growth" else "growth"}
-    base, why = base_of(row, ground)
-    if why:
+        return row | none | {"basis": "amount" if row.get("basis") != "growth" else "growth"}
+    base, label, why = base_of(row, ground)
+    if why and not math.isfinite(base):
         _bad(row, why, issues)
-        return row | {"amount": float("nan"), "opening": float("nan")}
+        return row | none | {"amount": float("nan"), "opening": float("nan"), "base_label": label}
+    if why:
+        _note(row, why, "as_expected", issues)
     if abs(row["stated"]) >= _LARGE_GROWTH:
         _note(row, "growth_large", "kept", issues)
-    return row | {"amount": base * (1 + row["stated"]), "opening": base * (1 + row["opening"])}
+    return row | {"amount": base * (1 + row["stated"]), "opening": base * (1 + row["opening"]), "base_label": label,
+                  "base_amount": base}  # fmt: skip
 
 
-def base_of(row: dict, ground: Ground) -> tuple[float, str]:
-    """Return the base of a growth target and, where it has none, why.
+def base_of(row: dict, ground: Ground) -> tuple[float, str | None, str]:
+    """Return the base of a growth target, the period it is, and what is wrong with it.
 
-    The base is a period named in ``against``, ``previous`` for the months just before, else ``last_year`` for the
-    same months a year earlier.
+    The base is a period named in ``against``, ``previous`` for the months just before, or ``last_year`` for the same months
+    a year earlier.
     """
-    told, months = _word(row.get("against")), row["months"]
+    told, months, none = _word(row.get("against")), row["months"], float("nan")
     if told is None:
-        return float("nan"), "base_missing"
+        return none, None, "base_missing"
     try:
         base = _base_months(told, months, ground.fiscal_start)
     except ParameterError:
-        return float("nan"), "base_unreadable"
-    first = ground.first_fact(row["measure"])
-    if base[-1] > ground.period:
-        return float("nan"), "base_not_over"
+        return none, None, "base_unreadable"
+    label, first = label_of(base, ground.fiscal_start), ground.first_fact(row["measure"])
     if first is None or base[0] < first:
-        return float("nan"), "base_before_data"
+        return none, label, "base_before_data"
     value, _ = ground.actual(row["measure"], row["level"], row["name"], base)
-    return (value, "") if math.isfinite(value) and value > 0 else (float("nan"), "base_missing")
+    if base[-1] > ground.period:
+        drawn = row["measure"] == "bookings" and ground.has_draws and base[-1] <= ground.ahead[-1]
+        left = float(np.median(ground.left(row["level"], row["name"], base))) if drawn else none
+        return float(np.nan_to_num(value)) + left, label, "base_not_over"
+    return (value, label, "") if math.isfinite(value) and value > 0 else (none, label, "base_missing")
+
+
+def label_of(months: list[pd.Period], fiscal_start: int) -> str:
+    """Return how a plan would write some months: a month, a quarter, a year, else the first and the last with a stroke.
+
+    Examples
+    --------
+    >>> label_of(list(pd.period_range("2026-10", "2026-12", freq="M")), 1), label_of(list(pd.period_range("2026-09", "2026-10", freq="M")), 1)
+    ('2026Q4', '2026-09/2026-10')
+    """
+    first = months[0]
+    for label in (
+        str(first),
+        periods.quarter_label(first, fiscal_start),
+        str(periods.fiscal_year(first, fiscal_start)),
+    ):
+        if months_of(label, fiscal_start) == list(months):
+            return label
+    return f"{first}/{months[-1]}"
 
 
 def _base_months(told: str, months: list[pd.Period], fiscal_start: int) -> list[pd.Period]:

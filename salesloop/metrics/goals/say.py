@@ -9,19 +9,31 @@ import pandas as pd
 
 from salesloop import periods
 from salesloop.metrics.goals.ground import Ground
-from salesloop.metrics.goals.smart import told_name
+from salesloop.metrics.goals.remarks import (
+    MOST_NAMED,
+    MOST_OWN,
+    Sentence,
+    alone,
+    changed,
+    growth,
+    issues,
+    listed,
+    mismatches,
+    unknown,
+)
 
-Sentence = tuple[str, dict]
+__all__ = [
+    "about", "alone", "attainment", "bullets", "capacity", "chance", "chances", "changed", "company_capacity", "counts", "far", "growth",
+    "headline", "issues", "main_target", "mismatches", "needs", "recovery", "smart", "split", "unknown", "versions",
+]  # fmt: skip
 TARGETS = {
     "period": "period", "level": "word", "measure": "word", "tier": "word", "amount": "uom", "opening": "uom",
     "actual_to_date": "uom", "attainment": "percent", "n": "count", "baseline": "uom", "low": "uom", "high": "uom",
-    "p_hit": "percent", "verdict": "word", "need_50": "uom", "need_80": "uom", "growth_needed": "percent",
+    "p_hit": "chance", "verdict": "word", "need_50": "uom", "need_80": "uom", "growth_needed": "percent",
     "basis": "word", "begins": "period", "ends": "period", "derived": "word", "locked": "word",
 }  # fmt: skip
-SHOWN = (
-    "period", "level", "name", "measure", "tier", "amount", "actual_to_date", "attainment", "baseline", "low", "high",
-    "p_hit", "verdict",
-)  # fmt: skip
+PARTS = {"period": "period", "measure": "word", "tier": "word", "whole": "uom", "parts_level": "word", "parts": "uom",
+         "difference": "uom"}  # fmt: skip
 SMART = {
     "letter": "word",
     "n": "count",
@@ -30,18 +42,16 @@ SMART = {
     "unknown": "count",
     "main_reason": "word",
 }
-NEEDS = {"period": "period", "level": "word", "tier": "word", "p_hit": "percent", "aim": "percent", "amount": "money",
-         "deals": "count", "pipeline": "money", "win_rate": "percent"}  # fmt: skip
 CAPACITY = {"period": "period", "level": "word", "target": "money", "capacity": "money", "low": "money", "high": "money",
-            "gap": "money", "gap_reps": "number", "reps": "count", "ramping": "count", "n": "count"}  # fmt: skip
-PARTS = {"period": "period", "measure": "word", "tier": "word", "whole": "number", "parts_level": "word", "n": "count",
-         "parts": "number", "difference": "number"}  # fmt: skip
-SPLIT = {"level": "word", "method": "word", "amount": "money", "share": "percent", "p_hit": "percent"}
-ISSUES = {"issue": "word", "done": "word", "amount": "number"}
+            "gap": "money", "gap_reps": "number", "gap_hires": "number", "reps": "count", "ramping": "count", "joining": "count",
+            "leaving": "count", "n": "count"}  # fmt: skip
+SPLIT = {"level": "word", "method": "word", "amount": "money", "share": "percent", "p_hit": "chance"}
 VERSIONS = {"period": "period", "level": "word", "measure": "word", "tier": "word", "valid_from": "date"}
-RECOVERY = {"period": "period", "level": "word", "gap": "money", "weeks": "number", "line": "word", "amount": "money",
+NEEDS = {"period": "period", "level": "word", "measure": "word", "tier": "word", "p_hit": "chance", "aim": "chance", "amount": "uom",
+         "deals": "count", "pipeline": "money", "win_rate": "percent"}  # fmt: skip
+RECOVERY = {"period": "period", "level": "word", "gap": "money", "weeks": "count", "line": "word", "amount": "money",
             "share": "percent"}  # fmt: skip
-MOST_SAID, MOST_NAMED, MOST_ROWS = 12, 3, 12
+MOST_SAID, MOST_ROWS = 10, 12
 OVER = ("met", "missed")
 
 
@@ -112,49 +122,41 @@ def counts(judged: pd.DataFrame) -> list[Sentence]:
     return [("goals.counts_past", {"n": over, "met": int(told.get("met", 0))}), ("goals.counts_ahead", ahead)]
 
 
-def issues(found: pd.DataFrame) -> list[Sentence]:
-    """Name each kind of row that could not be taken as it is, with how many there are and the first of them."""
-    told: list[Sentence] = []
-    for issue, rows in found.groupby("issue", sort=True) if len(found) else ():
-        named = list(dict.fromkeys(rows["id"]))
-        told.append((f"goals.issue.{issue}", {"n": len(named), "which": _listed(named)}))
-    return told or [("goals.issue_none", {})]
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
-
-
-def mismatches(found: pd.DataFrame) -> list[Sentence]:
-    """Name where parts and whole differ."""
-    if found.empty:
-        return [("goals.parts_none", {})]
-    short, over = found[found["difference"] < 0], found[found["difference"] > 0]
-    told = [("goals.parts_short", {"n": len(short), "which": _listed(short["id"].tolist())})] if len(short) else []
-    return told + ([("goals.parts_over", {"n": len(over), "which": _listed(over["id"].tolist())})] if len(over) else [])
-
-
 def smart(audit: pd.DataFrame, judged: pd.DataFrame) -> list[Sentence]:
-    """Return a sentence for each letter that fails of the targets ahead, the company's and teams' first."""
-    failed = audit[audit["ok"].isin([False])]
-    place = {ident: i for i, ident in enumerate(judged.loc[~judged["verdict"].isin(OVER), "id"])}
-    failed = (
-        failed[failed["id"].isin(place)].assign(order=lambda f: f["id"].map(place)).sort_values("order", kind="stable")
-    )
-    told = [(reason, json.loads(values)) for reason, values in zip(failed["reason"], failed["values"], strict=True)]
-    rest = len(told) - MOST_SAID
-    shown: list[Sentence] = told[:MOST_SAID]
-    if rest > 0:
-        shown.append(("goals.smart_more", {"n": rest}))
-    return shown or [("goals.smart_all", {})] if len(audit) else []
+    """Say what fails: the company's targets one by one, of all others each reason once with how many share it."""
+    if audit.empty:
+        return []
+    known = judged[~judged["verdict"].isin(OVER)].drop_duplicates("id").set_index("id")
+    failed = audit[audit["ok"].isin([False]) & audit["id"].isin(known.index)]
+    order = {ident: place for place, ident in enumerate(known.index)}
+    failed = failed.assign(order=failed["id"].map(order)).sort_values("order", kind="stable")
+    top = failed[failed["id"].map(known["level"]) == "company"]
+    top = top[top["why"] != "r_no_objective"].drop_duplicates(["id", "letter"]).head(MOST_OWN)
+    told: list[Sentence] = [
+        (reason, json.loads(values)) for reason, values in zip(top["reason"], top["values"], strict=True)
+    ]
+    rest = failed[~failed.index.isin(top.index)]
+    for (letter, why), rows in sorted(
+        rest.groupby(["letter", "why"]), key=lambda one: ("SMART".index(one[0][0]), -len(one[1]))
+    ):
+        values = {
+            "letter": letter,
+            "n": len(rows),
+            "why": why,
+            "which": listed(rows["id"].map(known["scope"]).tolist()),
+        }
+        told.append(("goals.smart_fails", values))
+    return told[:MOST_SAID] or [("goals.smart_all", {})]
 
 
-def needs(table: pd.DataFrame) -> list[Sentence]:
-    """Say what each company target ahead would take."""
+def needs(table: pd.DataFrame, judged: pd.DataFrame, ground: Ground) -> list[Sentence]:
+    """Say what the company's target that matters next would take."""
+    main = main_target(judged, ground)
     told: list[Sentence] = []
-    for row in table[(table["level"] == "company") & (table["tier"] == "base")].head(6).to_dict("records"):
+    for row in table[table["id"] == (main or {}).get("id")].to_dict("records"):
         values = {key: row[key] for key in ("period", "aim", "amount", "deals", "pipeline", "win_rate", "p_hit")}
-        told.append(("goals.need_nothing" if row["amount"] <= 0 else "goals.need", values))
+        reached = "" if pd.notna(row["win_rate"]) else "_never"
+        told.append(("goals.need_nothing" if row["amount"] <= 0 else f"goals.need{reached}", values))
     return told or [("goals.need_none", {})]
 
 
@@ -166,9 +168,15 @@ def capacity(table: pd.DataFrame, ramps: int, ground: Ground) -> list[Sentence]:
     quarter = own[own["period"] == periods.quarter_label(ground.ahead[0], ground.fiscal_start)]
     row = (quarter if len(quarter) else own).iloc[0].to_dict()
     values = {key: row[key] for key in ("period", "capacity", "target", "low", "high", "reps", "n")}
-    values |= {"gap": abs(row["gap"]), "gap_reps": abs(row["gap_reps"])}
+    values |= {"gap": abs(row["gap"]), "gap_reps": _whole(row["gap_reps"]), "gap_hires": _whole(row["gap_hires"])}
     kind = "within" if row["low"] <= row["target"] <= row["high"] else "short" if row["gap"] > 0 else "enough"
-    return [(f"goals.capacity_{kind}", values), ("goals.ramp" if ramps >= 5 else "goals.ramp_few", {"n": ramps})]
+    told = [(f"goals.capacity_{kind}", values), ("goals.ramp" if ramps >= 5 else "goals.ramp_few", {"n": ramps})]
+    moving = {"joining": row["joining"], "leaving": row["leaving"]}
+    return [*told, ("goals.capacity_moving", moving)] if sum(moving.values()) else told
+
+
+def _whole(reps: float) -> float:
+    return float(math.ceil(abs(reps) - 1e-9)) if math.isfinite(reps) else float("nan")
 
 
 def split(table: pd.DataFrame, whole: dict | None) -> Sentence:
@@ -187,27 +195,18 @@ def split(table: pd.DataFrame, whole: dict | None) -> Sentence:
 def recovery(table: pd.DataFrame) -> list[Sentence]:
     """Say what would bring locked targets back on course."""
     told: list[Sentence] = []
-    for _, rows in table.groupby("id", sort=False) if len(table) else ():
-        sums = rows.groupby("line")["amount"].sum()
-        first = rows.iloc[0]
-        values = {"period": first["period"], "scope": told_name(first["name"]), "gap": first["gap"], "weeks": first["weeks"],
-                  "open": float(sums.get("win_open", 0.0)), "pull": float(sums.get("pull_in", 0.0))}  # fmt: skip
-        told.append(("goals.recovery_company" if first["level"] == "company" else "goals.recovery", values))
-    return told[:4] or [("goals.recovery_none", {})]
-
-
-def standing(judged: pd.DataFrame, ground: Ground) -> pd.DataFrame:
-    """Return the targets that a page shows: closed with the period, running or ahead, of company, regions and teams."""
-    told = judged[(judged["ends"] >= str(ground.period)) | (judged["ends"] == "")]
-    return told[told["level"] != "rep"].reset_index(drop=True)
-
-
-def of_reps(judged: pd.DataFrame, ground: Ground) -> pd.DataFrame:
-    """Return the reps' targets that closed with the period or end within the next quarter, in alphabetical order."""
-    told = judged[
-        (judged["level"] == "rep") & (judged["ends"] >= str(ground.period)) & (judged["ends"] <= str(ground.period + 3))
-    ]
-    return told.sort_values(["name", "begins", "ends"]).reset_index(drop=True)
+    for row in table.head(MOST_NAMED).to_dict("records"):
+        values = {
+            "scope": row["scope"],
+            "gap": row["gap"],
+            "weeks": row["weeks"],
+            "open": row["win_open"],
+            "pull": row["pull_in"],
+        }
+        told.append((f"goals.recovery{'' if row['share'] <= 1 else '_beyond'}", values))
+    rest = len(table) - len(told)
+    told += [("goals.recovery_more", {"n": rest})] if rest > 0 else []
+    return told or [("goals.recovery_none", {})]
 
 
 def bullets(judged: pd.DataFrame, ground: Ground) -> pd.DataFrame:
@@ -258,23 +257,15 @@ def company_capacity(table: pd.DataFrame) -> pd.DataFrame:
 
 def versions(plan: pd.DataFrame) -> pd.DataFrame:
     """Return the targets that were changed since they began: opening and current version."""
-    if plan.empty:
-        return plan.reindex(
-            columns=["period", "level", "name", "measure", "tier", "opening", "amount", "versions", "valid_from"]
-        )
-    moved = plan[(plan["versions"] > 1) & ~plan["derived"].astype(bool)]
     columns = ["period", "level", "name", "measure", "tier", "opening", "amount", "versions", "valid_from"]
+    if plan.empty:
+        return plan.reindex(columns=columns)
+    moved = plan[(plan["versions"] > 1) & ~plan["derived"].astype(bool)]
     return moved[columns].reset_index(drop=True)
-
-
-def changed(plan: pd.DataFrame) -> Sentence:
-    """Say how many targets were changed since they were first set."""
-    table = versions(plan)
-    return ("goals.versions", {"n": len(table)}) if len(table) else ("goals.versions_none", {})
 
 
 def far(judged: pd.DataFrame) -> list[Sentence]:
     """Say what growth targets far ahead ask for."""
     rows = judged[(judged["verdict"] == "too_far") & judged["growth_needed"].map(math.isfinite)]
-    return [("goals.far", {"period": row["period"], "scope": told_name(row["name"]), "amount": row["amount"],
+    return [("goals.far", {"scope": row["scope"], "amount": row["amount"],
                            "growth": row["growth_needed"]}) for row in rows.head(4).to_dict("records")]  # fmt: skip

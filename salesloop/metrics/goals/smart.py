@@ -57,6 +57,7 @@ def audit(
             "level": target["level"],
             "name": told_name(target["name"]),
             "measure": target["measure"],
+            "scope": target["scope"],
         }
         for letter, (ok, why, values) in checks.items():
             rows.append({"id": target["id"], "letter": letter, "ok": ok, "reason": f"goals.smart.{why}",
@@ -138,3 +139,36 @@ def summary(audit: pd.DataFrame) -> pd.DataFrame:
                      "unknown": int(own["ok"].isna().sum()),
                      "main_reason": failed["why"].value_counts().sort_index(kind="stable").idxmax() if len(failed) else None})  # fmt: skip
     return pd.DataFrame(rows)
+
+
+COMPACT = ("scope", *LETTERS, "first", "failed", "level", "id")
+_MARKS = {True: "yes", False: "no"}
+
+
+def compact(audit: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
+    """Return the audit with one row a target: five letters and the first reason that fails; those that fail most come first.
+
+    Parameters
+    ----------
+    audit : DataFrame
+        From `audit`.
+    judged : DataFrame
+        From `judge.judge`: which target is whose.
+
+    Returns
+    -------
+    DataFrame
+        ``scope``; ``S, M, A, R, T`` (yes, no, unknown); ``first`` (the word of the first failure, None without one),
+        ``failed`` (how many letters), ``level, id``; the company first, then regions, teams and reps.
+    """
+    known = judged.drop_duplicates("id").set_index("id")
+    rows = []
+    for ident, own in audit.groupby("id", sort=False):
+        told = {row["letter"]: _MARKS.get(row["ok"], "unknown") for row in own.to_dict("records")}
+        failed = own[own["ok"].isin([False])]
+        rows.append({"scope": known.loc[ident, "scope"], **told, "first": failed["why"].iloc[0] if len(failed) else None,
+                     "failed": len(failed), "level": known.loc[ident, "level"], "id": ident})  # fmt: skip
+    made = pd.DataFrame(rows, columns=list(COMPACT))
+    rank = made["level"].map({"company": 0, "region": 1, "team": 2}).fillna(3)
+    made = made.assign(rank=rank, more=-made["failed"].astype(float)).sort_values(["rank", "more"], kind="stable")
+    return made.drop(columns=["rank", "more"]).reset_index(drop=True)
