@@ -105,7 +105,7 @@ def crm(deals: pd.DataFrame, first: pd.Period, n: int = 5000) -> np.ndarray:
     return made
 
 
-def series_alone(drawn, history: pd.Series, country: str) -> np.ndarray:
+def series_alone(drawn, history: pd.Series, country: str, ahead: pd.DataFrame) -> np.ndarray:
     """Return what the stage says where it knows nothing but past bookings."""
     from dataclasses import replace
 
@@ -113,7 +113,7 @@ def series_alone(drawn, history: pd.Series, country: str) -> np.ndarray:
 
     nothing = replace(drawn, amount=np.zeros_like(drawn.amount))
     shares = np.full(len(drawn.owners), 1 / len(drawn.owners))
-    told = forecast.outlook.join(nothing, history, {}, shares=shares, country=country)
+    told = forecast.outlook.join(nothing, history, {}, shares=shares, country=country, ahead=ahead)
     return told.draws.total()[:MONTHS].T
 
 
@@ -136,17 +136,20 @@ def case(company, month: pd.Period, history: int, config) -> Case:
     used = time.process_time()
     drawn = forecast.draw(deals, events, stages, as_of=day, **facts)
     used = time.process_time() - used
-    errors = forecast.tested(deals, events, stages, period=month, **facts)
+    monthly = forecast.monthly.forecast(deals, as_of=day, horizon=forecast.HORIZON, country=config.country)
+    errors = forecast.tested(deals, events, stages, period=month, told=monthly, **facts)
     weights = forecast.weights_in_force(errors, None)
     scale = forecast.backtest_scale(forecast.with_combined(errors, weights))
     known = forecast.monthly_bookings(deals, month)
     shares = forecast.outlook.owner_shares(deals, drawn.owners, month)
-    told = forecast.outlook.join(drawn, known, weights, shares=shares, scale=scale, country=config.country)
+    told = forecast.outlook.join(
+        drawn, known, weights, shares=shares, scale=scale, country=config.country, ahead=monthly.company
+    )
     truth = company.futures(day, MONTHS, FUTURES)
     found = {
         "ours": told.draws.total()[:MONTHS].T,
         "crm": crm(deals, month + 1),
-        "series": series_alone(drawn, known, config.country),
+        "series": series_alone(drawn, known, config.country, monthly.company),
     }
     found["pipeline unjoined"] = drawn.total()[:MONTHS].T
     made = Case(history, {name: scored(draws, truth) for name, draws in found.items()}, cpu=used)

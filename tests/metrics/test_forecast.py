@@ -179,3 +179,21 @@ def test_with_dates_alone_the_range_is_as_wide_as_the_series_has_missed(told):
     assert forecast.backtest_scale(missed.head(3), drawn, "dates") == 2.0
     assert forecast.backtest_scale(missed.assign(actual=100.0), drawn, "dates") == 1.0
     assert forecast.backtest_scale(errors, drawn, "events") == forecast.backtest_scale(errors)
+
+
+def test_weights_of_the_back_test_look_where_pipeline_and_series_differ():
+    luck = (9, -7, 4, 0, -3, 8, -8, 2)  # what both miss alike; its mean is 5/8
+    rows = [
+        (m, 1, method, f, 10.0 + one)
+        for m, one in enumerate(luck)
+        for method, f in (("pipeline", 11.0), ("series", 14.0))
+    ]
+    errors = pd.DataFrame(rows, columns=["made_in", "lead_months", "method", "forecast", "actual"])
+    # least squares: (10.625 - 14) / (11 - 14) is above 1, so the pipeline alone; the other way round the series alone
+    assert forecast.prior_weights(errors)["1"] == {"pipeline": 1.0, "series": 0.0}
+    swapped = errors.assign(method=errors["method"].map({"pipeline": "series", "series": "pipeline"}))
+    assert forecast.prior_weights(swapped)["1"] == {
+        "pipeline": 0.6,
+        "series": 0.4,
+    }  # 8 months against 12 of the pipeline's
+    assert forecast.prior_weights(errors)["2"] == rules.START

@@ -10,6 +10,8 @@ import pytest
 
 from salesloop.metrics import pipeline
 from salesloop.metrics.pipeline import Change
+from salesloop.metrics.pipeline.model import leave_base
+from salesloop.metrics.pipeline.stays import coded_exposures, coded_visits
 from tests.metrics.pipeline_company import company
 
 TRUE = 0.7 * 0.65 * 0.7
@@ -120,3 +122,30 @@ def test_stated_chances_hold_in_the_past(made):
     assert len(told) > 60
     assert told["p"].mean() == pytest.approx(told["won"].mean(), abs=0.1)
     assert forecast.deals.brier(told["p"].to_numpy(), told["won"].to_numpy()) < told["won"].var() + 0.01
+
+
+def test_what_older_deals_lived_through_before_the_crm_opened_does_not_count():
+    deals, events, as_of = company(months=30, per_month=40, seed=21)
+    opened = pd.Timestamp("2026-01-01")
+    known = deals[~(deals["closed_on"] < opened)]  # what had ended by then was never typed in
+    moves = events[(events["at"] >= opened) & events["opportunity_id"].isin(known["opportunity_id"])]
+    model = pipeline.fit(known, moves, as_of=as_of)
+    leave = 1 / (1 + np.exp(-leave_base(model)[0][model.stages.index("qualify")]))
+    true = 1 - 0.95 ** (365.25 / 48)  # a chance of 5 % a day, in a step of 7.6 days
+    assert leave[:6].mean() == pytest.approx(true, abs=0.03)  # with the survivors' past it would be 0.066 below
+
+
+def test_steps_before_the_first_move_are_left_out_by_hand():
+    day = pd.to_datetime
+    deals = pd.DataFrame({
+        "opportunity_id": ["old", "new"], "status": ["open", "won"], "stage": ["a", "won"],
+        "created_at": day(["2025-12-20", "2026-02-03"]), "closed_on": day([None, "2026-02-20"]),
+    })  # fmt: skip
+    events = pd.DataFrame(
+        {"opportunity_id": ["old"], "at": day(["2026-02-01"]), "from_stage": ["b"], "to_stage": ["a"]}
+    )
+    moves = coded_visits(deals, events, as_of=dt.date(2026, 2, 28))
+    february = (2026 * 12 + 1) * 4
+    assert len(coded_exposures(moves, as_of=dt.date(2026, 2, 28)).step) == 9 + 2  # 9 since December, 2 until it was won
+    lived = coded_exposures(moves, as_of=dt.date(2026, 2, 28), since=february + 1)
+    assert sorted(lived.step - february) == [1, 1, 2, 2, 3]

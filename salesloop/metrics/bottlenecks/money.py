@@ -61,7 +61,9 @@ class Stakes:
         self.until, self.order, table = made.until, made.order, made.table
         self.entered = table.loc[table["exit"] == "", ["opportunity_id", "stage", "start"]]
         some = thinned(self.deals, _MODEL_DEALS)
-        self.model: Model = pipeline.fit(some, self._events(some), as_of=as_of, stages=stages)
+        self.model: Model = pipeline.fit(
+            some, self._events(some), as_of=as_of, stages=stages, country=country, people=False
+        )
         self.pipeline = pd.Series(pipelines(self.deals), index=self.deals.index)
         self._parts: dict[tuple, Part] = {}
 

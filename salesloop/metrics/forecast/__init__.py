@@ -41,7 +41,7 @@ def draw(
         Whose working days count.
     """
     staged = state_known != "dates"
-    model = pipeline.fit(known, events, as_of=as_of, stages=stages, staged=staged)
+    model = pipeline.fit(known, events, as_of=as_of, stages=stages, staged=staged, country=country)
     return pipeline.simulate(
         model, known, events, as_of=as_of, horizon=HORIZON, n=n, seed=SEED, country=country, stages=stages
     )
@@ -85,8 +85,11 @@ def tested(
 
 def prior_weights(errors: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Return the back-test's weights by lead; at the pipeline's side where there is none."""
-    graded = rules.method_weights(errors, {str(lead): rules.START for lead in (1, 2, 3)}, _METHODS)
-    return graded.value  # type: ignore[return-value]
+    found = {lead: rules.joint_weights(errors[errors["lead_months"] == lead]) for lead in range(1, backtest.LEADS + 1)}
+    return {
+        str(lead): {name: round(share, 4) for name, share in (told or rules.START).items()}
+        for lead, told in found.items()
+    }
 
 
 def weights_in_force(errors: pd.DataFrame, learned: dict | None) -> dict[str, dict[str, float]]:
@@ -110,9 +113,8 @@ def learn(
     """
     mine = errors[errors["made_in"].astype(str).isin(graded_in)]
     combined = mine[mine["method"] == "combined"]
-    back = errors[~errors["made_in"].astype(str).isin(graded_in)]
     return {
-        "method_weights": rules.method_weights(mine[mine["method"].isin(_METHODS)], prior_weights(back), _METHODS),
+        "method_weights": rules.method_weights(mine[mine["method"].isin(_METHODS)], prior_weights(errors), _METHODS),
         "call_correction": rules.call_correction(told, last=period),
         "interval_scale": rules.interval_scale(combined, scale_in_force, 1.0),
     }

@@ -99,13 +99,11 @@ def _series_rows(known: pd.Series, actual: pd.Series, origin: pd.Period, ahead: 
 def _pipeline_rows(deals, events, actual, origin, country, staged, stages) -> list[dict]:
     day = periods.end(origin)
     then, past = as_known(deals, events, day)
-    model = pipeline.fit(then, past, as_of=day, stages=stages, staged=staged)
+    model = pipeline.fit(then, past, as_of=day, stages=stages, staged=staged, country=country)
     if model.kind == "none":
         return []
-    drawn = pipeline.simulate(
-        model, then, past, as_of=day, horizon=LEADS, n=DRAWS, seed=origin.ordinal, country=country, stages=stages
-    )
-    total = drawn.total()
+    ready = pipeline.prepare(model, then, past, as_of=day, horizon=LEADS, country=country, stages=stages)
+    total = pipeline.totals(ready, n=DRAWS, seed=origin.ordinal)
     rows = []
     for lead in range(1, LEADS + 1):
         if origin + lead in actual.index:

@@ -28,13 +28,15 @@ from salesloop.metrics.pipeline.stays import (
 from salesloop.metrics.pipeline.steps import PER_MONTH, step_of, timing, work
 
 FEATURES = ("type", "segment", "product", "lead_source", "sales_channel", "region")
+PEOPLE = "owner_id"
+"""Whose deal it is: told apart as the features are, but shrunk harder, because people differ by little."""
 FULL_N, STAGED_N, LEAST_N = 60, 20, 5
 """Closed deals needed for the full model, for stage by age alone, and for one average; below it there is none."""
 _LEVEL_N = 15
-_MOST_LEVELS = 12
+_MOST_LEVELS, _MOST_PEOPLE = 12, 60
 _BANDS = np.array([1, 2, 3, 4, 6, 8, 12, 18])
 _TIMES = 2 * PER_MONTH
-_MAIN, _BASE, _CELL = 1.0, 0.1, 1.0
+_MAIN, _BASE, _CELL, _OWN = 1.0, 0.1, 1.0, 20.0
 _GO_PRIOR = 2.0
 _CLOSES, _CLOSE = 0.5, 1e-4
 """From which share won a stage is one that deals are won from; how near the coefficients are brought."""
@@ -92,7 +94,7 @@ class Model:
 
 def fit(
     deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, stages: pd.DataFrame | None = None, staged: bool = True,
-    country: str = "CN",
+    country: str = "CN", people: bool = True,
 ) -> Model:  # fmt: skip
     """Fit the model to what was known at a day.
 
@@ -110,6 +112,8 @@ def fit(
         False where the stages of the past are not known: one open state, by age alone.
     country : str
         Whose working days deals move on.
+    people : bool, default True
+        Whether owners are told apart too.
 
     Returns
     -------
@@ -117,36 +121,41 @@ def fit(
     """
     events = open_moves(deals, events, stages)
     staged = staged and len(events) > 0
-    moves = coded_visits(deals, events, as_of=as_of, staged=staged)
-    final = [moves.state[moves.last] == moves.names.index(end) for end in ENDS if end in moves.names]
-    closed = moves.deal[moves.last][np.any(final, axis=0)] if final else np.zeros(0, dtype=np.int64)
-    n_closed = len(closed)
-    n_won = int((moves.state[moves.last] == moves.names.index("won")).sum()) if "won" in moves.names else 0
+    moves, since, seen = _observed(deals, events, as_of, staged)
+    if staged and seen.sum() < STAGED_N <= moves.closing.sum():
+        moves, since, seen = _observed(deals, events, as_of, False)
+    closed, n_closed = moves.deal[seen], int(seen.sum())
+    n_won = sum(moves.names[state] == "won" for state in moves.state[seen])
     if n_closed < LEAST_N or n_won == 0:
         return Model("none", [OPEN], n_closed=n_closed, n_won=n_won)
     kind = "multistate" if n_closed >= FULL_N else "stage_age" if n_closed >= STAGED_N else "average"
-    if kind == "average" and staged:
-        moves = coded_visits(deals, events, as_of=as_of, staged=False)
-    lived = coded_exposures(moves, as_of=as_of, since=_opened(events, staged))
+    if kind == "average":
+        moves, since, _ = _observed(deals, events, as_of, False)
+    lived = coded_exposures(moves, as_of=as_of, since=since)
     names = _stage_order(moves)
-    go, levels = _fit_go(moves, lived, names), _levels(deals.iloc[closed]) if kind == "multistate" else {}
+    go, levels = _fit_go(moves, lived, names), _levels(deals.iloc[closed], people) if kind == "multistate" else {}
     closing = go[:, -1] >= _CLOSES
     cells = _cells(moves, lived, codes(deals, levels), names, closing)
     sizes = _sizes(len(names), levels)
+    began = moves.first & (moves.step >= (since or 0))
     return Model(
         kind, names, levels, _fit_leave(cells, sizes, country), _fit_lost(cells, sizes), go,
-        _fit_start(moves, moves.first, names), _fit_drift(deals, events), n_closed, n_won, _fit_starts(deals, moves, names),
+        _fit_start(moves, began, names), _fit_drift(deals, events), n_closed, n_won, _fit_starts(deals, moves, began, names),
         closing, country,
     )  # fmt: skip
 
 
-def _opened(events: pd.DataFrame, staged: bool) -> int | None:
-    """Return the step of the first move that the CRM holds.
+def _observed(deals, events, as_of, staged) -> tuple[Moves, int | None, np.ndarray]:
+    """Return the moves, the step from which what became of every deal is known, and which moves are closings since.
 
-    Of deals that are older, only those are known that were still open then: what they lived through before, nobody
-    who was lost did.
+    A CRM that opens with the deals then open holds nobody who was lost before: of what older deals lived through, only
+    the time from its first move on counts. Without a history of moves that day is not known, and all counts.
     """
-    return int(step_of(events["at"].min())[0]) if staged and events["at"].notna().any() else None
+    moves = coded_visits(deals, events, as_of=as_of, staged=staged)
+    if not staged:
+        return moves, None, moves.closing
+    since = int(step_of(pd.Series([events["at"].min()]))[0]) + 1
+    return moves, since, moves.closing & (moves.step >= since)
 
 
 def open_moves(deals: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame | None) -> pd.DataFrame:
@@ -172,14 +181,14 @@ def _stage_order(moves: Moves) -> list[str]:
     return told.sort_values(["mean", "size", "state"], ascending=[True, False, True])["state"].tolist()
 
 
-def _levels(closed: pd.DataFrame) -> dict[str, list[str]]:
+def _levels(closed: pd.DataFrame, people: bool) -> dict[str, list[str]]:
     """Keep the features that split the deals, and of each the levels with enough closed deals."""
     kept = {}
-    for name in FEATURES:
+    for name in (*FEATURES, PEOPLE) if people else FEATURES:
         counts = closed[name].dropna().astype(str).value_counts() if name in closed else pd.Series(dtype=int)
-        counts = counts[counts >= _LEVEL_N]
+        counts = counts[counts >= _LEVEL_N].sort_index(kind="stable")
         if len(counts) >= 2:
-            kept[name] = sorted(counts.sort_index(kind="stable").nlargest(_MOST_LEVELS).index)
+            kept[name] = sorted(counts.nlargest(_MOST_PEOPLE if name == PEOPLE else _MOST_LEVELS).index)
     return kept
 
 
@@ -233,7 +242,7 @@ def _fit_lost(cells: dict, sizes: dict[str, int]) -> np.ndarray:
 
 
 def _penalty(sizes: dict[str, int], numbers: int) -> np.ndarray:
-    weights = {"all": 0.0, "stage": _BASE, "band": _BASE, "pair": _CELL}
+    weights = {"all": 0.0, "stage": _BASE, "band": _BASE, "pair": _CELL, PEOPLE: _OWN}
     return np.concatenate(
         [np.full(size, weights.get(name, _MAIN)) for name, size in sizes.items()] + [np.full(numbers, _MAIN)]
     )
@@ -270,11 +279,11 @@ def _fit_start(moves: Moves, chosen: np.ndarray, names: list[str]) -> np.ndarray
     return counts / max(counts.sum(), 1.0)
 
 
-def _fit_starts(deals: pd.DataFrame, moves: Moves, names: list[str]) -> dict[str, np.ndarray]:
+def _fit_starts(deals: pd.DataFrame, moves: Moves, began: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
     if "type" not in deals:
         return {}
     code, kinds = pd.factorize(deals["type"], sort=True)
-    kind = np.where(moves.first, code[moves.deal], -1)
+    kind = np.where(began, code[moves.deal], -1)
     return {
         str(name): _fit_start(moves, kind == i, names)
         for i, name in enumerate(kinds) if (kind == i).sum() >= 2 * _LEVEL_N

@@ -38,6 +38,11 @@ class Moves:
         return np.isin(self.names, ENDS)[self.state] if self.names else np.zeros(0, dtype=bool)
 
     @property
+    def closing(self) -> np.ndarray:
+        """Which moves close their deal for good, as far as is known."""
+        return self.ended & self.last
+
+    @property
     def first(self) -> np.ndarray:
         """Which moves are their deal's first."""
         return np.diff(self.deal, prepend=-1) != 0
@@ -163,7 +168,7 @@ def coded_exposures(moves: Moves, *, as_of: dt.date, since: int | None = None) -
     Parameters
     ----------
     since : int, optional
-        Steps before it are left out: from then on alone is it known what became of every deal.
+        Steps before it are left out.
     """
     until = np.where(moves.last, last_step(as_of), np.append(moves.step[1:], 0))
     length = np.where(moves.ended, 0, np.maximum(until - moves.step, 0))

@@ -99,7 +99,7 @@ def simulation(book: Any, known: pd.DataFrame, draws: pd.DataFrame | None = None
     """
     events, stages = book.table("stage_events"), book.table("stages")
     staged = book.state_known != "dates"
-    model = pipeline.fit(known, events, as_of=book.as_of, stages=stages, staged=staged)
+    model = pipeline.fit(known, events, as_of=book.as_of, stages=stages, staged=staged, country=book.config.country)
     drawn = forecast.draw(
         known, events, stages, as_of=book.as_of, state_known=book.state_known, country=book.config.country
     )
