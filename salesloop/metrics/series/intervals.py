@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from salesloop.metrics.series import past, stack
+from salesloop.metrics.series import stack
 
 QUANTILES = {"p2_5": 0.025, "p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p97_5": 0.975}
 WIDE_POOL = 19
@@ -28,14 +28,11 @@ def usual_move(flat: np.ndarray) -> np.ndarray:
     return np.where((n >= 3) & (move > 0), move, np.where(n >= 3, 1e-9, np.maximum(_GUESS * level, 1e-9)))
 
 
-def quantiles(mean, method, errors, flat, pasts: list[past.Past], non_negative: bool) -> dict[str, np.ndarray]:
-    """Return mean and quantiles: the forecast plus pooled errors of its lead, scaled (split-conformal).
-
-    Each past error is scaled by its series' usual move as it was known then, as the coming one is by the move known now.
-    """
+def quantiles(mean, method, errors, flat, non_negative: bool) -> dict[str, np.ndarray]:
+    """Return mean and quantiles: the forecast plus pooled, scaled errors of its lead (split-conformal)."""
     scale = usual_move(flat)
     made, shares = {"mean": mean}, list(QUANTILES.values())
-    scaled = _scaled(errors, pasts)
+    scaled = (errors["actual"] - errors["forecast"]) / scale[errors["series"].astype(int)]
     if len(scaled):
         scaled, own = _alike(scaled, errors, len(scale))
         scale = scale * own
@@ -50,14 +47,6 @@ def quantiles(mean, method, errors, flat, pasts: list[past.Past], non_negative: 
         for name in ("p2_5", "p97_5"):
             made[name][guess] = np.nan
     return made
-
-
-def _scaled(errors: dict[str, np.ndarray], pasts: list[past.Past]) -> np.ndarray:
-    if not len(errors["series"]):
-        return np.zeros(0)
-    moves = np.stack([usual_move(one.known) for one in pasts])
-    then = moves[pasts[0].end - errors["end"].astype(int), errors["series"].astype(int)]
-    return (errors["actual"] - errors["forecast"]) / then
 
 
 def _alike(scaled: np.ndarray, errors: dict[str, np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:

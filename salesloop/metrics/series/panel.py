@@ -88,7 +88,7 @@ def forecast(
     longer = _ahead(months, horizon)
     pasts = past.earlier(values, horizon, most=_ORIGINS, period=period, regressors=regressors)
     mean, method, errors = _joined(flat, pasts, ids, horizon, period, notes, non_negative)
-    made = intervals.quantiles(mean, method, errors, flat, pasts, non_negative)
+    made = intervals.quantiles(mean, method, errors, flat, non_negative)
     rows = _table(made, ids, longer[len(months) :], method, np.isfinite(values).sum(axis=1), factor[len(months) :])
     return SeriesForecast(rows, _errors(errors, ids, longer, pasts), _notes(notes))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from salesloop.metrics.series import past, season, smoothing
+from salesloop.metrics.series import intermittent, past, season, smoothing
 
 AVERAGED = ("theta", "damped", "holt_winters")
 METHODS = ("naive", "seasonal_naive", *AVERAGED, "average")
@@ -29,8 +29,8 @@ def entrants(values: np.ndarray, horizon: int, *, period: int = 12, non_negative
     Returns
     -------
     dict of str to ndarray
-        Series by horizon for each of `METHODS`. A series with more than a third zeros gets simple exponential
-        smoothing in the place of the averaged ones.
+        Series by horizon for each of `METHODS`. A series with more than a third zeros gets the mean of
+        the methods of `intermittent` in the place of the averaged ones.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def entrants(values: np.ndarray, horizon: int, *, period: int = 12, non_negative
     }
     sparse = is_sparse(values)
     if sparse.any():
-        flat = smoothing.exponential(values[sparse], horizon)
+        flat = np.mean([*intermittent.entrants(values[sparse], horizon).values()], axis=0)
         for name in AVERAGED:
             found[name][sparse] = flat
     found["average"] = np.mean([found[name] for name in AVERAGED], axis=0)

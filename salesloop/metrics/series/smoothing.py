@@ -117,17 +117,3 @@ def holt_winters(values: np.ndarray, season: np.ndarray, horizon: int) -> np.nda
     base = _best(level, loss)[:, None] + push * _best(trend, loss)[:, None]
     coming = (-1 - np.arange(horizon)) % period
     return base * factor[coming[None, :], pick[:, None], rows[:, None]]
-
-
-def exponential(values: np.ndarray, horizon: int, alphas: tuple[float, ...] = (0.05, 0.1, 0.2)) -> np.ndarray:
-    """Return flat simple-exponential-smoothing forecasts, as suits series with many zeros."""
-    alpha = np.array(alphas)[:, None]
-    first, level = _begin(values)
-    level = np.repeat(level[None], len(alpha), axis=0)
-    loss = np.zeros_like(level)
-    for t in range(values.shape[1]):
-        on = np.isfinite(values[:, t])[None] & (t >= first)[None]
-        error = np.where(on, np.nan_to_num(values[:, t])[None] - level, 0.0)
-        loss += error**2
-        level = level + alpha * error
-    return np.repeat(_best(level, loss)[:, None], horizon, axis=1)
