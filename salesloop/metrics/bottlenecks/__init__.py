@@ -82,7 +82,7 @@ class Diagnosis:
 
 
 _COLUMNS = ["pipeline", "stage", "segment_kind", "segment", "n", "conversion", "low", "high", "p50_days", "p75_days",
-            "excess_days", "money", "money_low", "money_high", "q_value", "flagged", "since", "direction", "nature", "ratio",
+            "p50_low", "p50_high", "p75_low", "p75_high", "excess_days", "money", "money_low", "money_high", "q_value", "flagged", "since", "direction", "nature", "ratio",
             "observed", "expected", "moves", "p_value", "own_q", "n_open", "renewals"]  # fmt: skip
 
 

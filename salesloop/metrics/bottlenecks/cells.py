@@ -9,6 +9,8 @@ import numpy as np
 from salesloop.metrics.bottlenecks.rates import Baseline, Kinds, Pieces
 
 ALL = "all"
+Q = 0.05
+"""The q value at which a cell may be flagged; its p values already pay for twelve monthly looks."""
 LEAST_MOVES = 8.0
 DIRECTION = {"forward": "slower", "lost": "leakier"}
 

@@ -8,13 +8,11 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics.bottlenecks import incidence, lasting, scan
-from salesloop.metrics.bottlenecks.cells import ALL, DIRECTION, LEAST_MOVES, named, tabulated
+from salesloop.metrics.bottlenecks.cells import ALL, DIRECTION, LEAST_MOVES, Q, named, tabulated
 from salesloop.metrics.bottlenecks.rates import CAUSES, Baseline, Kinds, Pieces, cut, kinds
 from salesloop.metrics.bottlenecks.stays import SHORTEST, Stays
 from salesloop.metrics.intervals import benjamini_hochberg
 
-Q = 0.05
-"""The q value at which a cell may be flagged; its p values already pay for twelve monthly looks."""
 MOST_FOUND = 6
 LEAST_ENDED = 20
 WINDOW_DAYS = 365.0
@@ -220,9 +218,9 @@ def describe(cells: pd.DataFrame, deals: pd.DataFrame, made: Stays) -> pd.DataFr
     -------
     DataFrame
         `cells` with ``n`` (stays at risk in the last 12 months), ``conversion, low, high`` (share that went forward,
-        Aalen-Johansen with 95 % interval), ``p50_days`` (Kaplan-Meier median, NaN under 20 ended stays),
-        ``p75_days``, ``excess_days`` (restricted mean days now against before the change, or against the stage; of
-        what was found and the next 20 cells).
+        Aalen-Johansen with 95 % interval), ``p50_days, p75_days`` (Kaplan-Meier, NaN under 20 ended stays) with 95 %
+        intervals ``p50_low, p50_high, p75_low, p75_high`` and ``excess_days`` (restricted mean days now against before
+        the change, or against the stage), both of what was found and the next 20 cells.
     """
     deals = deals.drop_duplicates("opportunity_id").reset_index(drop=True)
     seen, row = _Seen.of(made), made.table["row"].to_numpy(int)
@@ -236,22 +234,29 @@ def describe(cells: pd.DataFrame, deals: pd.DataFrame, made: Stays) -> pd.DataFr
         if cell.segment_kind != ALL:
             known = levels[cell.segment_kind]
             inside = rows[known.codes[row[rows]] == known.categories.get_loc(cell.segment)]
-        excess = _excess(seen, inside, rows, cell) if cell.found < 2 or at < _DESCRIBED else np.nan
-        told.append((*_described(seen, inside), excess))
-    names = ["n", "conversion", "low", "high", "p50_days", "p75_days", "excess_days"]
+        shown = cell.found < 2 or at < _DESCRIBED
+        excess = _excess(seen, inside, rows, cell) if shown else np.nan
+        told.append((*_described(seen, inside, ranges=shown), excess))
+    names = ["n", "conversion", "low", "high", "p50_days", "p75_days", *_RANGES, "excess_days"]
     return cells.drop(columns=["n"]).assign(
         **{name: [r[i] for r in told] for i, name in enumerate(names)}, moves=cells["n"]
     )
 
 
-def _described(seen: _Seen, inside: np.ndarray) -> tuple:
+_RANGES = ("p50_low", "p50_high", "p75_low", "p75_high")
+
+
+def _described(seen: _Seen, inside: np.ndarray, *, ranges: bool) -> tuple:
     time, entry, way = seen.between(inside, max(seen.since, seen.until - WINDOW_DAYS), seen.until)
     share, low, high = incidence.last_share(incidence.incidence(time, way, entry, causes=3), 1)
     middle = upper = np.nan
+    bounds = (np.nan,) * len(_RANGES)
     if (way > 0).sum() >= LEAST_ENDED:
         curve = incidence.kaplan_meier(time, way > 0, entry)
         middle, upper = incidence.reached(curve, 0.5, 0.75)
-    return len(time), share, low, high, middle, upper
+        if ranges:
+            bounds = (*incidence.quantile(curve, 0.5)[1:], *incidence.quantile(curve, 0.75)[1:])
+    return len(time), share, low, high, middle, upper, *bounds
 
 
 def _excess(seen: _Seen, inside: np.ndarray, rows: np.ndarray, cell) -> float:

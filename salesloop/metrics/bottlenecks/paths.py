@@ -9,7 +9,8 @@ from salesloop.metrics.bottlenecks.stays import Stays, day
 from salesloop.metrics.intervals import wilson
 
 COLUMNS = ["variant", "n", "share", "closed", "win_rate", "low", "high", "p50_days", "amount", "conforms"]
-_MOST = 12
+_MOST = 8
+_LEAST_SEEN = 20
 _PRIME = np.uint64(1_099_511_628_211)
 
 
@@ -68,10 +69,63 @@ def facts(part: pd.DataFrame) -> dict:
             "amount": part.loc[part["status"] == "won", "amount"].mean() if won else np.nan}  # fmt: skip
 
 
-def conduct(paths: pd.DataFrame) -> pd.DataFrame:
-    """Return deals that kept to the order, those that went back and those that skipped: ``path`` and the facts of each."""
+def owners(deals: pd.DataFrame, versions: pd.DataFrame) -> pd.Series:
+    """Return for each deal how many owners it was seen with; NaN for deals seen only once, which cannot tell.
+
+    Parameters
+    ----------
+    deals : DataFrame
+        The deals.
+    versions : DataFrame
+        ``opportunity_versions``: every state of each deal that was seen.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"opportunity_id": ["a", "b", "c"]})
+    >>> seen = pd.DataFrame({"opportunity_id": ["a", "a", "b", "b", "c"], "owner_id": ["x", "y", "x", "x", "z"]})
+    >>> owners(deals, seen).tolist()
+    [2.0, 1.0, nan]
+    """
+    if versions.empty or "owner_id" not in versions:
+        return pd.Series(np.nan, index=deals.index)
+    told = versions.groupby("opportunity_id")["owner_id"].agg(["nunique", "size"])
+    return deals["opportunity_id"].map(told["nunique"].where(told["size"] > 1)).astype(float)
+
+
+def conduct(
+    paths: pd.DataFrame, deals: pd.DataFrame | None = None, versions: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return how deals went, a row a way with the facts of each.
+
+    Parameters
+    ----------
+    paths : DataFrame
+        From `by_deal`.
+    deals, versions : DataFrame, optional
+        The deals and every state of them that was seen: these tell who changed hands.
+
+    Returns
+    -------
+    DataFrame
+        ``path`` (straight: kept to the order; rework: went back; skipped; and of deals seen more than once, where there
+        are 20, kept: one owner; handed_over: more than one), ``share``, then as in `variants`.
+    """
     if paths.empty:
         return pd.DataFrame(columns=["path", "share", *COLUMNS[1:2], *COLUMNS[3:9]])
     parts = {"straight": ~paths["rework"] & ~paths["skipped"], "rework": paths["rework"], "skipped": paths["skipped"]}
     rows = [{"path": name, "share": inside.mean(), **facts(paths[inside])} for name, inside in parts.items()]
+    if deals is not None and versions is not None:
+        rows += _hands(paths, owners(deals.drop_duplicates("opportunity_id").reset_index(drop=True), versions))
     return pd.DataFrame(rows)
+
+
+def _hands(paths: pd.DataFrame, seen: pd.Series) -> list[dict]:
+    held = seen.reindex(paths["row"]).to_numpy()
+    known = paths[~np.isnan(held)]
+    held = held[~np.isnan(held)]
+    if len(known) < _LEAST_SEEN:
+        return []
+    parts = {"kept": held <= 1, "handed_over": held > 1}
+    return [
+        {"path": name, "share": inside.mean(), **facts(known[inside])} for name, inside in parts.items() if inside.any()
+    ]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from salesloop.metrics.bottlenecks.cells import ALL
+from salesloop.metrics.bottlenecks.cells import ALL, Q
+from salesloop.metrics.bottlenecks.lasting import BY_NATURE
 from salesloop.metrics.bottlenecks.timing import CYCLE, PATTERNS
 
 if TYPE_CHECKING:
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 
 Sentence = tuple[str, dict]
 FORMATS = {"segment_kind": "word", "n": "count", "conversion": "percent", "low": "percent", "high": "percent", "p50_days": "days",
-           "p75_days": "days", "excess_days": "days", "money": "money", "money_low": "money", "money_high": "money", "q_value": "ratio",
+           "p75_days": "days", "p50_low": "days", "p50_high": "days", "p75_low": "days", "p75_high": "days", "excess_days": "days", "money": "money", "money_low": "money", "money_high": "money", "q_value": "ratio",
            "flagged": "word", "since": "period", "direction": "word", "nature": "word", "ratio": "ratio", "n_open": "count", "renewals": "money"}  # fmt: skip
-SHOWN = ("stage", "segment", "direction", "since", "money", "money_low", "money_high", "excess_days", "n", "conversion", "low", "high",
-         "p50_days", "q_value", "flagged")  # fmt: skip
+SHOWN = ("stage", "segment", "direction", "nature", "since", "money", "money_low", "money_high", "n_open", "flagged")
+MOVES = ("stage", "segment", "n", "conversion", "low", "high", "p50_days", "p50_low", "p50_high", "p75_days", "p75_low", "p75_high",
+         "excess_days")  # fmt: skip
 SLIPS = {"period": "period", "n": "count", "slipped": "count", "rate": "percent", "low": "percent", "high": "percent",
          "due_amount": "money", "slipped_amount": "money", "rate_value": "percent", "overdue": "count"}  # fmt: skip
 PUSHED = {
@@ -32,16 +34,17 @@ PUSHED = {
 LIMITS = {"n_won": "count", "p75_days": "days"}
 STALLED = {"days": "days", "limit_days": "days", "amount": "money", "reason": "word"}
 LEADS = {"segment_kind": "word", "segment": "word", "n": "count", "converted": "count", "conversion": "percent", "low": "percent",
-         "high": "percent", "response_hours": "number", "unanswered": "percent", "attempts": "number"}  # fmt: skip
+         "high": "percent", "response_hours": "number", "unanswered": "percent", "attempts": "count"}  # fmt: skip
 VARIANTS = {"n": "count", "share": "percent", "closed": "count", "win_rate": "percent", "low": "percent", "high": "percent",
             "p50_days": "days", "amount": "money", "conforms": "word"}  # fmt: skip
 CONDUCT = {"path": "word", "share": "percent", "n": "count", "closed": "count", "win_rate": "percent", "low": "percent", "high": "percent",
            "p50_days": "days", "amount": "money"}  # fmt: skip
 TIMING = {"kind": "word", "level": "word", "n": "count", "win_rate": "percent", "low": "percent", "high": "percent", "q_value": "ratio",
           "flagged": "word"}  # fmt: skip
-TIMING_SHOWN = tuple(TIMING)
+TIMING_SHOWN = ("kind", "level", "n", "win_rate", "low", "high", "flagged")
 DRIVERS = {"kind": "word", "level": "word", "n": "count", "win_rate": "percent", "low": "percent", "high": "percent", "effect": "points",
            "effect_low": "points", "effect_high": "points", "q_value": "ratio", "told": "word"}  # fmt: skip
+DRIVERS_SHOWN = ("kind", "level", "n", "win_rate", "low", "high", "effect", "effect_low", "effect_high", "told")
 REASONS = {"kind": "word", "n": "count", "share": "percent"}
 REASONS_SHOWN = ("name", "n", "share")
 RIVALS = {"n": "count", "won": "count", "lost": "count", "win_rate": "percent", "low": "percent", "high": "percent"}
@@ -101,13 +104,14 @@ def others(told: Diagnosis) -> list[Sentence]:
     if not told.stays.staged:
         return [("bottlenecks.dates_missing", {})]
     rows = told.flagged.iloc[1:4]
-    said = [cell(row) for _, row in rows.iterrows()]
+    said: list[Sentence] = [cell(row) for _, row in rows.iterrows()]
     more = len(told.flagged) - 1 - len(rows)
     if more > 0:
         said.append(("bottlenecks.more", {"n": more}))
     if len(told.flagged) and np.isfinite(told.follow):
         follow = {"money": told.total()["value"] * told.follow, "rate": told.follow, "n": told.follow_n}
         said.append(("bottlenecks.follow", follow))
+    said += traits(told.table)
     basis = {
         "n": told.stays.table["row"].nunique(),
         "cells": len(told.table),
@@ -115,6 +119,20 @@ def others(told: Diagnosis) -> list[Sentence]:
         "months": told.found.months,
     }
     return [*said, ("bottlenecks.basis", basis)]
+
+
+def traits(table: pd.DataFrame) -> list[Sentence]:
+    """Say which segments are slower or lose more in two stages or more all along, which is how they are and no bottleneck."""
+    beyond = table[(table["nature"] == "lasting") & (table["q_value"] <= Q) & ~(table["own_q"] <= Q)]
+    beyond = beyond[~beyond["segment_kind"].isin(BY_NATURE)]
+    counts = (
+        beyond.groupby(["direction", "segment"], sort=True)["stage"]
+        .nunique()
+        .sort_values(ascending=False, kind="stable")
+    )
+    return [
+        (f"bottlenecks.trait_{way}", {"segment": name, "n": int(n)}) for (way, name), n in counts.items() if n >= 2
+    ][:2]
 
 
 def problems(told: Diagnosis) -> list[Sentence]:
@@ -177,7 +195,21 @@ def paths(deals: pd.DataFrame, conduct: pd.DataFrame) -> list[Sentence]:
     rows = conduct.set_index("path")
     values = {"share": rows["share"]["straight"], "rework": rows["share"]["rework"], "skipped": rows["share"]["skipped"],
               "n": len(deals)}  # fmt: skip
-    return [("bottlenecks.paths", values), ("bottlenecks.handover_none", {})]
+    return [("bottlenecks.paths", values), handover(rows)]
+
+
+def handover(rows: pd.DataFrame) -> Sentence:
+    """Say how many deals changed hands and how these ended, against those that stayed with one rep."""
+    if "kept" not in rows.index:
+        return "bottlenecks.handover_none", {}
+    kept = rows.loc["kept"]
+    if "handed_over" not in rows.index:
+        return "bottlenecks.handover_zero", {"n": kept["n"]}
+    moved = rows.loc["handed_over"]
+    apart = moved["low"] > kept["high"] or kept["low"] > moved["high"]
+    values = {"n": moved["n"], "of": moved["n"] + kept["n"], "moved": moved["win_rate"], "low": moved["low"], "high": moved["high"],
+              "kept": kept["win_rate"]}  # fmt: skip
+    return f"bottlenecks.handover_{'apart' if apart else 'alike'}", values
 
 
 def timing(table: pd.DataFrame, spread: dict) -> list[Sentence]:
@@ -236,6 +268,8 @@ def gains(table: pd.DataFrame) -> list[Sentence]:
     for kind, part in told.groupby("kind", sort=True):
         row = part.iloc[0]
         values = {key: row[key] for key in ("segment", "n", "rate", "money", "money_low", "money_high")}
+        first, _, second = str(row["segment"]).partition(" > ")
+        values |= {"first": first, "second": second} if kind == "cross_sell" else {}
         said.append((f"bottlenecks.gain_{kind}", values))
     return said
 

@@ -140,6 +140,8 @@ def many(row: Logged, past: Past, others: list[Logged]) -> tuple[Effect | None, 
     the same kind of group are taken out in the same regression.
     """
     frame = panel(row, past, others)
+    both = frame.groupby("group")["time"].agg(["min", "max"])
+    frame = frame[frame["group"].isin(both.index[(both["min"] < 0) & (both["max"] >= 0)])]
     sides = frame.groupby("on")["group"].nunique()
     if (
         len(sides) < 2
