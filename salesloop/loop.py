@@ -316,8 +316,10 @@ def _promise(unit: str, period: str, change: dict) -> dict | None:
         return _target_line(unit, period, row)
     if change["kind"] == "action":
         due = str(row["due"])[:7] if row.get("due") else str(periods.parse_period(period) + 1)
+        of_share = str(row.get("measure") or "").startswith("theme:")
         return _line("action", period, id=change["id"], due=due, scope=row.get("owner") or "company",
-                     measure=row.get("expected_move") or "moved", value=float(change["n"]), uom="deals",
+                     measure="theme_share" if of_share else row.get("expected_move") or "moved",
+                     value=1.0 if of_share else float(change["n"]), uom="count" if of_share else "deals",
                      evidence=change["evidence"])  # fmt: skip
     values = change["values"]
     where = " / ".join(one for one in (row.get("stage"), row["applies_to"]) if one)

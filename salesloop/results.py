@@ -129,7 +129,7 @@ class Stage:
     def workbook(
         self, name: str, frame: pd.DataFrame, *, plan: str, title: str, words: Sequence[str] = ()
     ) -> None:  # fmt: skip
-        """Keep rows of a plan file as a workbook that people edit and bring back; the page leads to it.
+        """Keep rows of a plan file as a workbook that people edit and bring back; the page leads to it. None without rows.
 
         Parameters
         ----------
@@ -147,6 +147,8 @@ class Stage:
         from salesloop.handout import workbook
 
         self.table(name, frame, title=title, show=False)
+        if frame.empty:
+            return
         told = frame.copy()
         for column in words:
             told[column] = [None if pd.isna(code) else self.text.word(code, self.name) for code in frame[column]]

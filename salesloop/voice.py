@@ -91,6 +91,29 @@ def themes(unit: str) -> Themes:
     return Themes(dict(own.get("names") or {}), together, dict(own.get("areas") or {}))
 
 
+def theme_facts(book: Any) -> dict[str, Any]:
+    """Return the dated facts of every theme that a book's actions name as their measure; nothing where none does.
+
+    Parameters
+    ----------
+    book : Book
+        Whose actions and feedback. The themes are those of the feedback page: they follow from the comments alone.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        As `salesloop.metrics.feedback.proof.facts` returns them.
+    """
+    from salesloop.metrics import feedback
+
+    wanted = feedback.proof.named(book.table("actions")["measure"])
+    if not wanted:
+        return {}
+    said = feedback.reading.read(book.table("feedback"), as_of=book.as_of)
+    found = feedback.chains(said, words(book.unit), period=book.period)
+    return feedback.proof.facts(wanted, feedback.told(said, found, None, themes(book.unit).joined))
+
+
 def _own(unit: str, file: str, sections: tuple[str, ...]) -> dict[str, Any]:
     path = paths.params(unit) / file
     own = read_yaml(path) if path.is_file() else {}

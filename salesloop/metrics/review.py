@@ -138,6 +138,8 @@ def _action(row, moved: pd.DataFrame) -> tuple[float, int, str]:
     if found.empty or not found["of"].iloc[0]:
         return float("nan"), 0, "not_measurable"
     done, of = float(found["done"].iloc[0]), int(found["of"].iloc[0])
+    if math.isnan(done):
+        return done, of, "not_measurable"
     return done, of, "met" if done >= row.value else "missed"
 
 

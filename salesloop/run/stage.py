@@ -71,9 +71,9 @@ def inputs(
 
 
 def _rules(unit: str) -> str:
-    """Return the unit's own hygiene rules as they are written, empty where it keeps the default."""
-    file = paths.params(unit) / "hygiene.yml"
-    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    """Return the files that a unit may add, as they are written: hygiene rules, names of themes, words of feedback."""
+    found = [paths.params(unit) / name for name in ("hygiene.yml", "themes.yml", "voice.yml")]
+    return "\0".join(file.read_text(encoding="utf-8", errors="replace") if file.is_file() else "" for file in found)
 
 
 def _earlier(unit: str, period: str, as_of: str | None) -> str:

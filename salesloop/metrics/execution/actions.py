@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import pandas as pd
 from salesloop.metrics import intervals, measures
 from salesloop.metrics.execution.moves import last_touch, moved, read_change, read_move, split_ids
 
+YEAR, LEAST_SHARE, SHARE = 365, 20, "theme:"
+"""Days that a share is held against, the least comments for either side, and how such a measure begins."""
 CHECKED = (
     "id", "done", "of", "effect", "verdict", "effect_low", "effect_high", "n_others", "amount_won", "move", "problem",
     "unknown", "what", "owner", "due", "created", "deal_set", "left",
@@ -18,8 +21,9 @@ CHECKED = (
 
 
 def check_actions(
-    actions: pd.DataFrame, deals: pd.DataFrame, activities: pd.DataFrame, *, as_of: dt.date
-) -> pd.DataFrame:
+    actions: pd.DataFrame, deals: pd.DataFrame, activities: pd.DataFrame, *, as_of: dt.date,
+    shares: Mapping[str, pd.DataFrame] | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Return what became of each action, from the data and never from a tick.
 
     Parameters
@@ -32,6 +36,9 @@ def check_actions(
         The canonical activities; may be empty.
     as_of : date
         The day of the check.
+    shares : mapping of str to DataFrame, optional
+        Measures that are shares of something, such as a theme of the comments, with their facts (``on, value, weight``). An
+        action that names one is judged by it, whatever deals it names as well.
 
     Returns
     -------
@@ -40,7 +47,9 @@ def check_actions(
         ``effect`` the share done less the share of all other deals open on that day that did the same by themselves,
         with its 95 % interval ``effect_low, effect_high`` and ``n_others`` (deals chosen because they stood still
         are slower than others, so the effect errs on the low side; it is no proof of cause); for an action on a
-        measure ``of`` is 1 and the effect is the relative change against the same number of days before;
+        measure ``of`` is 1 and the effect is the relative change against the same number of days before; on a share it is
+        the difference to the year before the action, with its 95 % interval, and ``done`` is undefined while chance alone
+        could have brought it;
         ``verdict`` (done, partly, not_done, running, not_measurable); ``amount_won``; ``move``; ``problem`` (a
         word, or None); ``unknown`` (ids that name no deal); ``left`` (open deals of the set that did not move); the
         plan's own columns.
@@ -60,13 +69,21 @@ def check_actions(
     """
     day = pd.Timestamp(as_of)
     touched = last_touch(deals, activities, as_of=day)
-    rows = [_checked(row, deals, activities, touched, day) for row in actions.itertuples(index=False)]
+    known = dict(shares or {})
+    rows = [_checked(row, deals, activities, touched, day, known) for row in actions.itertuples(index=False)]
     frame = pd.DataFrame(rows, columns=list(CHECKED))
     numbers = ("done", "effect", "effect_low", "effect_high", "amount_won")
     return frame.astype(dict.fromkeys(numbers, "float64") | {"of": "int64", "n_others": "int64"})
 
 
-def _checked(row, deals: pd.DataFrame, activities: pd.DataFrame, touched: pd.Series, day: pd.Timestamp) -> dict:
+def _checked(
+    row,
+    deals: pd.DataFrame,
+    activities: pd.DataFrame,
+    touched: pd.Series,
+    day: pd.Timestamp,
+    shares: Mapping[str, pd.DataFrame],
+) -> dict:
     ids, since = split_ids(row.deal_set), row.created
     base = {
         "id": row.id,
@@ -80,8 +97,13 @@ def _checked(row, deals: pd.DataFrame, activities: pd.DataFrame, touched: pd.Ser
     made: dict[str, Any] = {"done": np.nan, "of": 0, "effect": np.nan, "effect_low": np.nan, "effect_high": np.nan, "n_others": 0,
             "amount_won": np.nan, "move": read_move(row.expected_move), "unknown": "", "left": ""}  # fmt: skip
     if problem not in ("no_deals", "no_created"):
-        told = _of_deals(ids, row, deals, touched, day) if ids else _of_measure(row, deals, activities, day)
-        made |= told
+        measure = str(row.measure).strip()
+        if measure in shares:
+            made |= _of_share(row, shares[measure], day)
+        elif ids and not measure.startswith(SHARE):
+            made |= _of_deals(ids, row, deals, touched, day)
+        else:
+            made |= _of_measure(row, deals, activities, day)
         problem = problem or made.pop("trouble", None)
     made.pop("trouble", None)
     late = pd.notna(row.due) and row.due <= day
@@ -104,11 +126,13 @@ def _has(value: object) -> bool:
 
 
 def _verdict(done: float, of: int, late: bool) -> str:
+    if of and done >= of:
+        return "done"
+    if of and not late:
+        return "running"
     if not of or np.isnan(done):
         return "not_measurable"
-    if done >= of:
-        return "done"
-    return "running" if not late else "partly" if done else "not_done"
+    return "partly" if done else "not_done"
 
 
 def find_deals(ids: list[str], deals: pd.DataFrame) -> pd.Series:
@@ -150,8 +174,33 @@ def _of_measure(row, deals: pd.DataFrame, activities: pd.DataFrame, day: pd.Time
     before = _between(facts, measure, row.created - pd.Timedelta(days=days), row.created - pd.Timedelta(days=1))
     change = after / before - 1 if before else float("nan")
     expected = read_change(row.expected_move)
-    reached = change >= expected if expected >= 0 else change <= expected
+    reached = change >= expected if np.copysign(1, expected) > 0 else change <= expected
     return {"done": np.nan if np.isnan(change) else float(reached), "of": 1, "effect": change, "move": "measure"}
+
+
+def _of_share(row, facts: pd.DataFrame, day: pd.Timestamp) -> dict:
+    """Compare a share since the action with the year before it; what chance alone could bring is no verdict."""
+    until = min(day, row.due) if pd.notna(row.due) and row.due >= row.created else day
+    after = facts[(facts["on"] >= row.created) & (facts["on"] <= until)]
+    before = facts[(facts["on"] < row.created) & (facts["on"] >= row.created - pd.Timedelta(days=YEAR))]
+    effect, low, high = difference(after["value"].sum(), len(after), before["value"].sum(), len(before))
+    made = {
+        "of": 1,
+        "effect": effect,
+        "effect_low": low,
+        "effect_high": high,
+        "n_others": len(before),
+        "move": "measure",
+    }
+    if min(len(after), len(before)) < LEAST_SHARE:
+        return {**made, "done": np.nan, "trouble": "few_comments"}
+    expected = read_change(row.expected_move)
+    if low <= 0 <= high:
+        return {**made, "done": np.nan, "trouble": "within_chance"}
+    base = before["value"].mean()
+    change = effect / base if base else np.copysign(np.inf, effect)
+    falls = np.copysign(1, expected) < 0
+    return {**made, "done": float(change <= expected if falls else change >= expected)}
 
 
 def _between(facts: pd.DataFrame, measure: str, first: pd.Timestamp, last: pd.Timestamp) -> float:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from salesloop.metrics.feedback import fresh, money, proposals, reading, say, scores, shares, themes, tone, words
+from salesloop.metrics.feedback import fresh, money, proof, proposals, reading, say, scores, shares, themes, tone, words
 
 __all__ = [
-    "chains", "comments", "fresh", "labels", "matches", "models", "money", "name_list", "negative_share", "proposals", "quotes",
+    "chains", "comments", "fresh", "labels", "matches", "models", "money", "name_list", "negative_share", "proof", "proposals", "quotes",
     "reading", "say", "scores", "shares", "themes", "told", "tone", "top_words", "words",
 ]  # fmt: skip
 
@@ -41,7 +41,7 @@ def chains(said: pd.DataFrame, lexicon: words.Lexicon, *, period: pd.Period) -> 
 
 
 def told(
-    said: pd.DataFrame, found: Mapping[str, themes.Chain], tones: pd.DataFrame, joined: Mapping[str, str]
+    said: pd.DataFrame, found: Mapping[str, themes.Chain], tones: pd.DataFrame | None, joined: Mapping[str, str]
 ) -> pd.DataFrame:
     """Return the customers' comments with their theme and tone; themes that people joined bear the common id.
 
@@ -62,7 +62,7 @@ def told(
     own["weight"] = theme["weight"].reindex(own.index).fillna(0.0)
     tokens = theme["tokens"].reindex(own.index) if "tokens" in theme else pd.Series(None, index=own.index, dtype=object)
     own["tokens"] = [one if isinstance(one, list) else [] for one in tokens]
-    own["tone"] = tones["tone"].reindex(own.index)
+    own["tone"] = None if tones is None else tones["tone"].reindex(own.index)
     return own
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 
 import pandas as pd
@@ -99,7 +100,7 @@ def actions(
 ) -> pd.DataFrame:
     """Return the actions that page one may propose: go to the accounts that complain and still have something open.
 
-    Whether it was done can be seen from the deals; whether it helped, from the theme's share.
+    Whether it helped is told by the measure that the action names: the theme's share of the comments, which is to fall.
 
     Parameters
     ----------
@@ -118,7 +119,7 @@ def actions(
     -------
     DataFrame
         Columns `ACTIONS`: ``deal_set`` the open deals of those accounts (ids joined by ;, the largest first, at most 20),
-        ``amount`` their sum, ``expected_move`` moved; at most two rows, none where no such deal is open.
+        ``amount`` their sum, ``measure`` ``theme:`` and the theme's id, ``expected_move`` down; at most two rows, none where no such deal is open.
     """
     live, rows = deals[(deals["status"] == "open") & deals["account_id"].notna()], []
     recent = comments[
@@ -133,6 +134,20 @@ def actions(
         )
         if len(own):
             what = words(f"feedback.action.{row.area}", theme=row.label, n=int(own["account_id"].nunique()))
-            rows.append((f"feedback-{period}-{row.theme}", what, ";".join(own["opportunity_id"].astype(str)), None, "moved", None,
+            rows.append((f"feedback-{period}-{row.theme}", what, ";".join(own["opportunity_id"].astype(str)), f"theme:{row.theme}", "down", None,
                          pd.Timestamp(periods.end(period + 1)), round(float(own["amount"].sum()), 2), "feedback.measures"))  # fmt: skip
     return pd.DataFrame(rows[:MOST_ACTIONS], columns=list(ACTIONS))
+
+
+def plan_rows(proposed: pd.DataFrame, created: dt.date) -> pd.DataFrame:
+    """Return proposed actions with exactly the columns of the plan file, to be edited in a spreadsheet and put there.
+
+    Parameters
+    ----------
+    proposed : DataFrame
+        From `actions`.
+    created : date
+        The day from which comments count.
+    """
+    made = proposed.assign(created=pd.Timestamp(created))
+    return made[["id", "what", "deal_set", "measure", "expected_move", "owner", "due", "created"]]
