@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, fontManager, get_font
 from matplotlib.ft2font import LoadFlags
 from matplotlib.spines import Spine
 from matplotlib.text import Annotation
@@ -29,11 +29,13 @@ class EndLabel(Annotation):
 class _Remembered(TextToPath):
     """Text as paths; the size and glyphs of words are found once, as the same words stand in many drawings.
 
-    Fonts are never kept: an open one shares its place in the file with every forked process.
+    Fonts are never kept: an open one shares its place in the file with every forked process. Where their files are is.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self._files: dict[tuple, list] = {}
+        self._heights: dict[tuple, tuple[float, float, float]] = {}
         self._sizes: dict[tuple, tuple[float, float, float]] = {}
         self._glyphs: dict[tuple, tuple[list, dict]] = {}
 
@@ -41,7 +43,7 @@ class _Remembered(TextToPath):
         """Return width, height and descent of words in points."""
         if ismath:
             return super().get_text_width_height_descent(s, prop, ismath)
-        key = (s, *prop.get_family(), prop.get_weight(), prop.get_style())
+        key = (s, *_face(prop))
         if key not in self._sizes:
             font = self._get_font(prop)  # type: ignore[attr-defined]
             font.set_text(s, 0.0, flags=LoadFlags.NO_HINTING)
@@ -49,6 +51,28 @@ class _Remembered(TextToPath):
             _bounded(self._sizes)[key] = width / 64, height / 64, font.get_descent() / 64
         scale = prop.get_size_in_points() / self.FONT_SCALE
         return tuple(part * scale for part in self._sizes[key])
+
+    def _get_font(self, prop):
+        """Return the font of some properties; the search through all installed fonts is done once."""
+        key = _face(prop)
+        if key not in self._files:
+            self._files[key] = fontManager._find_fonts_by_props(prop)  # type: ignore[attr-defined]
+        font = get_font(self._files[key])
+        font.set_size(self.FONT_SCALE, self.DPI)
+        return font
+
+    def heights(self, prop: FontProperties) -> tuple[float, float, float]:
+        """Return a font's ascent, descent and gap between lines in points, as the font's file states them."""
+        key = _face(prop)
+        if key not in self._heights:
+            font = self._get_font(prop)
+            table = font.get_sfnt_table("OS/2") or {}
+            names = ("sTypoAscender", "sTypoDescender", "sTypoLineGap")
+            scale = 1 / font.get_sfnt_table("head")["unitsPerEm"]
+            self._heights[key] = tuple(table.get(name, 0) * scale for name in names)  # type: ignore[assignment]
+        size = prop.get_size_in_points()
+        up, down, gap = self._heights[key]
+        return up * size, -down * size, gap * size
 
     def get_glyphs_with_font(self, font, s, glyph_map=None, return_new_glyphs_only=False, **more):
         """Return where each glyph of some words stands, and the outlines of those that are new."""
@@ -62,6 +86,11 @@ class _Remembered(TextToPath):
         return places, new if return_new_glyphs_only else {**known, **new}, []
 
 
+def _face(prop: FontProperties) -> tuple:
+    """Return what chooses a font's file."""
+    return (*prop.get_family(), prop.get_weight(), prop.get_style())
+
+
 def _bounded(kept: dict, most: int = 4096) -> dict:
     """Return a dictionary, emptied where it has grown past what is worth keeping."""
     if len(kept) >= most:
@@ -70,6 +99,13 @@ def _bounded(kept: dict, most: int = 4096) -> dict:
 
 
 _TEXT = _Remembered()
+
+
+class _Renderer(RendererSVG):
+    """A drawing with the remembered words; a drawing is of 72 dots an inch."""
+
+    def _get_font_height_metrics(self, prop: FontProperties) -> tuple[float, float, float]:
+        return _TEXT.heights(prop)
 
 
 def to_svg(fig: Figure) -> str:
@@ -89,11 +125,19 @@ def _drawn(fig: Figure) -> str:
     fig.dpi = 72
     width, height = fig.get_size_inches()
     told = {"Date": None, "Creator": None}
-    renderer = RendererSVG(width * 72, height * 72, out, image_dpi=72, metadata=told)
+    for ax in fig.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            if not axis.get_label_text():  # where tick labels end matters to nothing but the axis's own label
+                axis._get_ticklabel_bboxes = _no_boxes  # type: ignore[union-attr]
+    renderer = _Renderer(width * 72, height * 72, out, image_dpi=72, metadata=told)
     renderer._text2path = _TEXT  # type: ignore[attr-defined]
     fig.draw(renderer)
     renderer.finalize()
     return out.getvalue()
+
+
+def _no_boxes(ticks: object, renderer: object = None) -> tuple[list, list]:
+    return [], []
 
 
 def _of_kind(ax: Axes, kind: type[Any]) -> list[Any]:
