@@ -79,7 +79,8 @@ def test_the_errors_of_the_past_are_those_that_were_made_then(told):
         found.assign(status=found["status"].where(~late, "open")), as_of=day, horizon=3, country="CN"
     )
     made = now.errors[now.errors["made_in"] == pd.Period(day, "M")].set_index("period")["forecast"]
-    assert then.company["mean"].to_numpy() == pytest.approx(made.to_numpy()[:3], abs=0.006)
+    # but for the weights of the entrants, which see other parts of the panel then
+    assert then.company["mean"].to_numpy() == pytest.approx(made.to_numpy()[:3], rel=0.01)
 
 
 def test_the_back_test_and_the_outlook_take_the_panels_forecast(told):

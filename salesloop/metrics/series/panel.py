@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from salesloop import periods
-from salesloop.metrics.series import breaks, intervals, past, pool, stack
+from salesloop.metrics.series import breaks, intervals, methods, past, pool
 from salesloop.metrics.series.intervals import QUANTILES
 
 COLUMNS = ["unique_id", "period", "lead_months", "mean", *QUANTILES, "method", "n"]
@@ -33,11 +34,17 @@ class SeriesForecast:
     notes : DataFrame
         What was found and done: ``unique_id, kind`` (incomplete_month, missing_months, level_break, sparse,
         short_history, no_history, stack_used, stack_lost, stack_few), ``period, value``.
+    weights : dict
+        ``{lead: {entrant: weight}}`` of the panel, in use.
+    entrants : DataFrame
+        The errors of the averaged entrants for the series of `detail`, columns as `errors` without scaled ones.
     """
 
     table: pd.DataFrame
     errors: pd.DataFrame
     notes: pd.DataFrame
+    weights: dict[str, dict[str, float]] = field(default_factory=dict)
+    entrants: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def forecast(
@@ -48,6 +55,8 @@ def forecast(
     country: str | None = None,
     non_negative: bool = True,
     period: int = 12,
+    weights: Mapping[str, Mapping[str, float]] | None = None,
+    detail: Collection[str] = (),
 ) -> SeriesForecast:
     """Forecast monthly series.
 
@@ -65,6 +74,10 @@ def forecast(
         Whether the measure cannot fall below 0.
     period : int, default 12
         Observations a year.
+    weights : mapping, optional
+        ``{lead: {entrant: weight}}`` that the loop has learned; by default the back-test's.
+    detail : collection of str
+        Ids of series whose entrants' past errors are wanted, for the loop to learn from.
 
     Returns
     -------
@@ -82,15 +95,20 @@ def forecast(
     """
     values, ids, months, notes = _wide(panel, as_of)
     if not len(ids):
-        return SeriesForecast(_rows({}, COLUMNS), _rows({}, ERROR_COLUMNS), _notes(notes))
+        empty = _rows({}, ERROR_COLUMNS)
+        return SeriesForecast(_rows({}, COLUMNS), empty, _notes(notes), {}, empty)
     factor, regressors = past.whole(values, months, horizon, country)
     flat = _mended(values / factor[: len(months)], ids, months, notes, period)
     longer = _ahead(months, horizon)
     pasts = past.earlier(values, horizon, most=_ORIGINS, period=period, regressors=regressors)
-    mean, method, errors = _joined(flat, pasts, ids, horizon, period, notes, non_negative)
-    made = intervals.quantiles(mean, method, errors, flat, non_negative)
-    rows = _table(made, ids, longer[len(months) :], method, np.isfinite(values).sum(axis=1), factor[len(months) :])
-    return SeriesForecast(rows, _errors(errors, ids, longer, pasts), _notes(notes))
+    made = methods.choose(flat, pasts, ids, horizon, period=period, non_negative=non_negative, given=weights)
+    told = intervals.quantiles(made.mean, made.method, made.errors, flat, non_negative)
+    n = np.isfinite(values).sum(axis=1)
+    rows = _table(told, ids, longer[len(months) :], made.method, n, factor[len(months) :])
+    watched = [place for place, name in enumerate(ids) if name in detail]
+    entrants = _entrants(pasts, made.rolled, watched, ids, longer)
+    errors = _errors(made.errors, ids, longer, pasts)
+    return SeriesForecast(rows, errors, _notes(notes + made.notes), made.weights, entrants)
 
 
 def point(history: pd.Series, horizon: int, *, country: str | None = None, period: int = 12) -> np.ndarray:
@@ -167,62 +185,6 @@ def _mended(flat: np.ndarray, ids: list, months: pd.PeriodIndex, notes: list[dic
     return flat
 
 
-def _joined(flat, pasts, ids: list, horizon: int, period: int, notes: list[dict], non_negative: bool):
-    """Return the mean, the method of each series, and the rolling errors of the method in use as a dict of arrays."""
-    known, sparse = np.isfinite(flat).sum(axis=1), pool.is_sparse(flat)
-    safe = np.where(known[:, None] > 0, flat, 0.0)
-    told = pool.entrants(safe, horizon, period=period, non_negative=non_negative)
-    rolled = pool.rolling(pasts, horizon, period=period, non_negative=non_negative)
-    mean, method = told["average"].copy(), np.where(sparse, "sparse", "average").astype(object)
-    short = known < past.LEAST
-    if short.any():
-        mean[short] = np.nanmean(np.where(known[short, None] > 0, flat[short], 0.0), axis=1, keepdims=True)
-    method[short], method[known == 0] = "last_value", "none"
-    mean[known == 0] = np.nan
-    notes += [
-        {"unique_id": ids[row], "kind": "short_history", "period": None, "value": int(known[row])}
-        for row in np.flatnonzero(short & (known > 0))
-    ]
-    errors = _rolled(pasts, rolled)
-    dense = np.flatnonzero(~sparse & (known >= stack.LEAST_KNOWN))
-    if len(dense) < stack.LEAST_SERIES:
-        notes.append({"unique_id": None, "kind": "stack_few", "period": None, "value": len(dense)})
-        return mean, method, errors
-    rows = stack.origins(pasts, rolled, period)
-    return _stacked(rows, dense, safe, told, mean, method, horizon, period, notes, errors)
-
-
-def _stacked(rows, dense, safe, told, mean, method, horizon, period, notes, errors):
-    """Let the stack in where enough series can teach it and it would have bettered the average in months it had not seen.
-
-    The test is at half the weight that is used: it learns from a part of the history only.
-    """
-    inside, share = np.isin(rows.series, dense), stack.weight(len(dense))
-    part = stack.Origins(*(getattr(rows, name)[inside] for name in stack.Origins.__dataclass_fields__))
-    unseen = stack.forward(part)
-    gain = stack.gain(part, unseen, share / 2)
-    notes.append({"unique_id": None, "kind": "stack_used" if gain > 0 else "stack_lost", "period": None, "value": gain})
-    if not gain > 0:
-        return mean, method, errors
-    seen, scale = stack.features(safe[dense], {k: v[dense] for k, v in told.items()}, period)
-    shift = stack.fit(part).predict(seen.reshape(-1, seen.shape[2])).reshape(len(dense), horizon)
-    mean[dense] = mean[dense] + share * shift * scale[:, None]
-    method[dense], then = "stack", rows.average.copy()
-    then[inside] += share * np.nan_to_num(unseen) * part.scale
-    names = {"series": rows.series, "end": rows.end, "lead": rows.lead, "forecast": then, "actual": rows.actual}
-    return mean, method, names
-
-
-def _rolled(pasts: list[past.Past], rolled: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Return the rolling errors of the pool's average."""
-    parts = []
-    for one, told in zip(pasts, rolled, strict=True):
-        row, lead = np.nonzero(np.isfinite(one.came))
-        parts.append((row, np.full(len(row), one.end), lead + 1, told["average"][row, lead], one.came[row, lead]))
-    joined = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [np.zeros(0)] * 5
-    return dict(zip(("series", "end", "lead", "forecast", "actual"), joined, strict=True))
-
-
 def _table(made, ids, coming, method, n, factor) -> pd.DataFrame:
     horizon = len(coming)
     rows = pd.DataFrame({
@@ -245,6 +207,22 @@ def _errors(errors, ids, months, pasts) -> pd.DataFrame:
         "lead_months": lead, "method": "combined", "forecast": errors["forecast"] * back, "actual": errors["actual"] * back,
         "scaled_error": errors["scaled"],
     })[ERROR_COLUMNS]  # fmt: skip
+
+
+def _entrants(pasts, rolled, watched: list[int], ids: list, months: pd.PeriodIndex) -> pd.DataFrame:
+    """Return the past errors of each averaged entrant for some series."""
+    at, names = np.asarray(watched, dtype=int), np.asarray(ids, dtype=object)
+    found = [(one, told, *np.nonzero(np.isfinite(one.came[at]))) for one, told in zip(pasts, rolled, strict=True)]
+    parts = [
+        pd.DataFrame({
+            "unique_id": names[at[row]], "made_in": months[one.end - 1], "period": months[one.end + lead],
+            "lead_months": lead + 1, "method": name, "forecast": told[name][at[row], lead] * one.factor[lead],
+            "actual": one.came[at[row], lead] * one.factor[lead],
+        })
+        for one, told, row, lead in found if len(row)
+        for name in pool.AVERAGED
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True) if parts else _rows({}, ERROR_COLUMNS[:-1])
 
 
 def _rows(content: dict, columns: list[str]) -> pd.DataFrame:
