@@ -5,8 +5,8 @@ the next target is set; pay is attainment up to 100 %, an accelerator above it, 
 grows as stated; what is held back is lost. The best plan is found backwards, year by year. Gains are shares of the pay that
 goes with attainment; a fixed salary or a commission beside it makes each of them smaller.
 
-In the loop the company's level follows the rule and its parts keep the shares of the plan, so a seller's own sales move their
-own target by half of their share of the company. Four questions: a rep of twelve, a team of three, all sellers as one, and
+In the loop the company's level follows the rule and its parts keep the shares of the plan, a tenth of what they sell beyond them
+apart, so a seller's own sales move their own target little. Four questions: a rep of twelve, a team of three, all sellers as one, and
 companies drawn at random.
 """
 
@@ -18,14 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 from salesloop import targets
 
-STATES = np.linspace(0.3, 1.9, 161)
+STATES, LEVELS = np.linspace(0.4, 1.9, 101), np.linspace(0.6, 1.4, 9)
 ACTIONS = np.linspace(0.5, 1.0, 26)
 NODES, CHANCE = np.array([-1.7321, 0.0, 1.7321]), np.array([1, 4, 1]) / 6
 OUT = Path(__file__).parent / "out" / "goals.json"
-SEEDS, COMPANIES = range(101, 106), 40
+SEEDS, COMPANIES = range(101, 106), 30
 REACH = 0.01
 """The most that holding back may gain in pay."""
 
@@ -54,89 +55,118 @@ class World:
         return self.luck * np.sqrt(self.share / (1 - self.share)) if self.share < 1 else 0.0
 
 
-Rule = Callable[[World, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+Pair = tuple[np.ndarray, np.ndarray]
+Rule = Callable[[World, np.ndarray, np.ndarray, np.ndarray, np.ndarray], Pair]
+"""The company's next level and the seller's own next target, both over potential, from level, target, own and others' sales."""
 
 
-def _level(world: World, target: np.ndarray, total: np.ndarray) -> np.ndarray:
-    return np.vectorize(targets.annual_level)(target, total, world.growth)
+def _step(level: np.ndarray, total: np.ndarray) -> np.ndarray:
+    return np.exp(np.clip(targets.TARGET_PASS * np.log(total / level), -targets.TARGET_CAP, targets.TARGET_CAP))
 
 
 def _total(world: World, own: np.ndarray, others: np.ndarray) -> np.ndarray:
     return world.share * own + (1 - world.share) * others
 
 
-def _by_sales(world: World, target: np.ndarray, own: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _own_past(next_target: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Rule:
+    def rule(world: World, level: np.ndarray, target: np.ndarray, own: np.ndarray, others: np.ndarray) -> Pair:
+        return level, next_target(target, own) / (1 + world.growth)
+
+    return rule
+
+
+def _by_sales(world: World, level: np.ndarray, target: np.ndarray, own: np.ndarray, others: np.ndarray) -> Pair:
     total = _total(world, own, others)
-    return _level(world, np.ones_like(target), total) * own / total
+    following = level * _step(level, total)
+    return following, following * own / total
+
+
+def _loop(world: World, level: np.ndarray, target: np.ndarray, own: np.ndarray, others: np.ndarray) -> Pair:
+    total = _total(world, own, others)
+    moved = targets.share_step((own / total) / (target / level))
+    whole = world.share * (target / level) * moved + 1 - world.share * (target / level)
+    return level * _step(level, total), target * _step(level, total) * moved / whole
 
 
 RULES: dict[str, Rule] = {
-    "last year + 10 %": lambda world, target, own, others: own * 1.10,
-    "ratchet: the higher of target and actual, + 5 %": lambda world, target, own, others: (
-        np.maximum(target, own) * 1.05
-    ),
+    "last year + 10 %": _own_past(lambda target, own: own * 1.10),
+    "ratchet: the higher of target and actual, + 5 %": _own_past(lambda target, own: np.maximum(target, own) * 1.05),
     "the company's rule, parts by what each sold": _by_sales,
-    "the loop: the company's rule, parts by the plan": lambda world, target, own, others: _level(
-        world, target, _total(world, own, others)
-    ),
+    "the loop: the company's rule, parts by the plan": _loop,
 }
 LAST_YEAR, *_, LOOP = RULES
 
 
-def _grid(world: World) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return own sales by action, own luck and the others' luck; the others' sales; the chance of each."""
-    own = ACTIONS[:, None, None] * np.exp(world.luck * NODES)[None, :, None]
-    others = np.exp(world.others() * NODES)[None, None, :]
-    shape = (len(ACTIONS), 3, 3)
-    return np.broadcast_to(own, shape), np.broadcast_to(others, shape), CHANCE[:, None] * CHANCE[None, :]
+def _levels(name: str) -> np.ndarray:
+    """Return the company levels that a rule's state needs: one for rules that look at the seller alone."""
+    return LEVELS if RULES[name] in (_by_sales, _loop) else np.array([1.0])
 
 
-def solve(rule: Rule, world: World) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Return the best plan by year and state, what it is worth and what selling all is worth, from each state on."""
-    own, others, chance = _grid(world)
-    target = STATES[:, None, None, None]
-    shape = (len(STATES), *own.shape)
-    following = rule(world, np.broadcast_to(target, shape), np.broadcast_to(own, shape), np.broadcast_to(others, shape))
-    following = np.clip(following / (1 + world.growth), STATES[0], STATES[-1])
-    now = (world.pay(target, own[None]) * chance).sum(axis=(2, 3))
-    best, full, plans = np.zeros(len(STATES)), np.zeros(len(STATES)), []
+@dataclass(frozen=True)
+class Solved:
+    """The best plan by year, level and target, and what it and selling all are worth from potential on."""
+
+    plans: list[np.ndarray]
+    best: float
+    full: float
+
+
+def _worth(value: np.ndarray, at: np.ndarray) -> np.ndarray:
+    return map_coordinates(value, at.reshape(2, -1), order=1, mode="nearest").reshape(at.shape[1:])
+
+
+def solve(name: str, world: World) -> Solved:
+    """Find the best plan backwards, year by year."""
+    levels = _levels(name)
+    own, others = np.broadcast_arrays(
+        ACTIONS[:, None, None] * np.exp(world.luck * NODES)[:, None], np.exp(world.others() * NODES)
+    )
+    level, target = levels[:, None, None, None, None], STATES[None, :, None, None, None]
+    chance, shape = CHANCE[:, None] * CHANCE[None, :], (len(levels), len(STATES), *own.shape)
+    up, following = RULES[name](world, level, target, own, others)
+    gap = levels[1] - levels[0] if len(levels) > 1 else 1.0
+    places = (
+        (np.broadcast_to(up, shape) - levels[0]) / gap,
+        (np.broadcast_to(following, shape) - STATES[0]) / (STATES[1] - STATES[0]),
+    )
+    at = np.stack(places)
+    now = np.broadcast_to((world.pay(target, own) * chance).sum(axis=(3, 4)), shape[:3])
+    best, full, plans = np.zeros(shape[:2]), np.zeros(shape[:2]), []
     for _ in range(world.years):
-        worth = now + world.discount * (np.interp(following, STATES, best) * chance).sum(axis=(2, 3))
-        plans.append(worth.argmax(axis=1))
-        best = worth.max(axis=1)
-        all_sold = (np.interp(following[:, -1], STATES, full) * chance).sum(axis=(1, 2))
-        full = now[:, -1] + world.discount * all_sold
-    return plans[::-1], best, full
+        worth = now + world.discount * (_worth(best, at) * chance).sum(axis=(3, 4))
+        plans.append(worth.argmax(axis=2))
+        best = worth.max(axis=2)
+        full = now[:, :, -1] + world.discount * (_worth(full, at[:, :, :, -1]) * chance).sum(axis=(2, 3))
+    start = np.abs(levels - 1.0).argmin(), np.abs(STATES - 1.0).argmin()
+    return Solved(plans[::-1], float(best[start]), float(full[start]))
 
 
 def follow(
-    plans: list[np.ndarray], rule: Rule, world: World, *, seed: int, n: int = 4000
+    plans: list[np.ndarray], of: str, name: str, world: World, *, seed: int, n: int = 4000
 ) -> tuple[float, float, float]:
-    """Return the share held back, what a plan earns against selling all with the same luck, and the last target."""
+    """Return the share held back, what a plan made for one rule earns under another against selling all, and the last target."""
     rng = np.random.default_rng(seed)
     luck = np.exp(rng.normal(0, world.luck, (world.years, n)))
     others = np.exp(rng.normal(0, 1, (world.years, n)) * world.others())
-    pays, held, last = [], [], 1.0
+    pays, held, last, levels = [], [], 1.0, _levels(of)
     for holds in (True, False):
-        target, total = np.ones(n), np.zeros(n)
+        level, target, total = np.ones(n), np.ones(n), np.zeros(n)
         for year in range(world.years):
-            at = np.clip(np.rint((target - STATES[0]) / (STATES[1] - STATES[0])), 0, len(STATES) - 1).astype(int)
+            at = np.abs(levels[:, None] - level).argmin(axis=0), np.abs(STATES[:, None] - target).argmin(axis=0)
             sold = ACTIONS[plans[year][at]] if holds else np.ones(n)
             held += [1 - sold.mean()] if holds else []
             last = float(target.mean()) if holds else last
             total = total + world.discount**year * world.pay(target, sold * luck[year])
-            target = np.clip(
-                rule(world, target, sold * luck[year], others[year]) / (1 + world.growth), STATES[0], STATES[-1]
-            )
+            level, target = RULES[name](world, level, target, sold * luck[year], others[year])
+            target = np.clip(target, STATES[0], STATES[-1])
         pays.append(total)
     return float(np.mean(held)), float(pays[0].mean() / pays[1].mean() - 1), last
 
 
-def gain(rule: Rule, world: World) -> float:
+def gain(name: str, world: World) -> float:
     """Return what the best plan earns more than selling all, from a target at potential on."""
-    _, best, full = solve(rule, world)
-    start = np.abs(STATES - 1.0).argmin()
-    return float(best[start] / full[start] - 1)
+    told = solve(name, world)
+    return told.best / told.full - 1
 
 
 def drawn(seed: int, n: int) -> list[World]:
@@ -157,11 +187,12 @@ def _known(rows: list[dict]) -> None:
     for who, share in (("a rep of 12", 1 / 12), ("a team of 3", 1 / 3), ("all as one", 1.0)):
         for commission in (0.0, 0.5):
             world = World(share=share, commission=commission)
-            for name, rule in RULES.items():
-                if share == 1.0 and rule is _by_sales:
+            for name in RULES:
+                if share == 1.0 and RULES[name] is _by_sales:
                     continue
-                held, _, level = follow(solve(rule, world)[0], rule, world, seed=1)
-                told = gain(rule, world)
+                found = solve(name, world)
+                held, _, level = follow(found.plans, name, name, world, seed=1)
+                told = found.best / found.full - 1
                 print(f"{who:20} {name:50} {commission:10.0%} {held:10.1%} {told:12.2%} {level:19.2f}")
                 reach = REACH if name == LOOP else None
                 rows.append({"name": f"gain by holding back: {who}, {name}, {commission:.0%} commission", "value": round(told, 4),
@@ -172,10 +203,10 @@ def _known(rows: list[dict]) -> None:
 def _copied(rows: list[dict]) -> None:
     """Print and keep what the holding back that pays under "last year + 10 %" earns there and here."""
     world = World()
-    plans = solve(RULES[LAST_YEAR], world)[0]
+    plans = solve(LAST_YEAR, world).plans
     print(f"\nThe plan that pays best under last year + 10 %, followed by a rep of 12 ({len(SEEDS)} seeds of luck)")
     for name in (LAST_YEAR, LOOP):
-        told = [follow(plans, RULES[name], world, seed=seed)[1] for seed in SEEDS]
+        told = [follow(plans, LAST_YEAR, name, world, seed=seed)[1] for seed in SEEDS]
         print(f"  under {name:50} {np.mean(told):8.2%}  ({min(told):.2%} to {max(told):.2%})")
         reach = 0.0 if name == LOOP else None
         rows.append({"name": f"gain by holding back as pays under last year + 10 %, under {name}", "value": round(float(np.mean(told)), 4),
@@ -186,7 +217,7 @@ def _accelerators(rows: list[dict]) -> None:
     """Print and keep what all sellers as one gain under the company's rule, by the accelerator above target."""
     print("\nAll sellers as one, by what a sale above target pays against one below it")
     for accelerator in (1.0, 1.25, 1.5, 2.0, 3.0):
-        told = gain(RULES[LOOP], World(share=1.0, accelerator=accelerator))
+        told = gain(LOOP, World(share=1.0, accelerator=accelerator))
         print(f"  {accelerator:4.2f} times {told:8.2%}")
         rows.append({"name": f"gain by holding back, all as one, accelerator {accelerator}", "value": round(told, 4),
                      "reach": None, "ok": None})  # fmt: skip
@@ -198,8 +229,8 @@ def _many(rows: list[dict]) -> None:
         f"\nSellers of {COMPANIES} companies a seed, attainment-only pay: mean gain, its 95 % interval, share who gain over 1 %"
     )
     worlds = {seed: drawn(seed, COMPANIES) for seed in SEEDS}
-    for name, rule in RULES.items():
-        found = {seed: np.array([gain(rule, world) for world in own]) for seed, own in worlds.items()}
+    for name in RULES:
+        found = {seed: np.array([gain(name, world) for world in own]) for seed, own in worlds.items()}
         every = np.concatenate(list(found.values()))
         half = 1.96 * every.std(ddof=1) / np.sqrt(len(every))
         seeds = " ".join(f"{own.mean():.2%}" for own in found.values())

@@ -19,6 +19,8 @@ TARGET_CAP = 0.10
 """The most by which a beaten or missed year moves the next annual level, in logs."""
 TARGET_PASS = 0.5
 """The share of the log of actual over previous that passes into the next level."""
+SHARE_PASS = 0.1
+"""The share of the log of a part's sold over its planned share that passes into its next share, within the same cap."""
 TARGET_MONTHS = 12
 SEASON_PRIOR = 24
 """Months of a flat season that the seasonal shares are shrunk with."""
@@ -87,10 +89,22 @@ def months_of(label: object, fiscal_start: int = 1) -> list[pd.Period]:
     return periods.expand(label, fiscal_start)
 
 
+def share_step(ratio: np.ndarray) -> np.ndarray:
+    """Return the factor on a part's share of the plan, from its sold over its planned share.
+
+    Examples
+    --------
+    >>> share_step(np.array([1.0, 2.0, 0.0])).round(4).tolist()
+    [1.0, 1.0718, 0.9048]
+    """
+    with np.errstate(divide="ignore"):
+        return np.exp(np.clip(SHARE_PASS * np.log(ratio), -TARGET_CAP, TARGET_CAP))
+
+
 def part_shares(
     booked: pd.Series, stated: pd.DataFrame, *, ahead: Iterable[pd.Period], past: Iterable[pd.Period]
 ) -> tuple[pd.Series, str]:
-    """Return each part's share of the whole, by the plan's own shares, so that what a part sells moves its share not at all.
+    """Return each part's share of the whole, by the plan's own shares, so that what a part sells moves its share little.
 
     Parameters
     ----------
@@ -99,7 +113,8 @@ def part_shares(
     stated : DataFrame
         The plan's rows of that level, last said last: ``period, name, amount``.
     ahead, past : iterable of Period
-        The months that the shares are for, whose stated parts come first; and the last 12, whose come next.
+        The months that the shares are for: where the plan shares them out already, people have decided. Else the last 12,
+        each share moved by a tenth of what the part sold beyond it (`share_step`).
 
     Returns
     -------
@@ -122,12 +137,22 @@ def part_shares(
         planned = _planned(stated, months)
         planned = planned if known is None else planned[planned.index.isin(known)]
         if planned.sum() > 0:
+            planned = planned if known is None else _moved(planned, booked)
             break
     else:
         return (booked / booked.sum() if booked.sum() > 0 else booked * 0 + 1 / max(len(booked), 1)), "bookings"
     new = booked[~booked.index.isin(planned.index)]
     free = float(new.sum() / booked.sum()) if booked.sum() > 0 else 0.0
     return pd.concat([planned / planned.sum() * (1 - free), new / new.sum() * free if free else new[:0]]), "plan"
+
+
+def _moved(planned: pd.Series, booked: pd.Series) -> pd.Series:
+    sold = booked.reindex(planned.index)
+    if not sold.sum() > 0:
+        return planned
+    shares = planned[planned > 0] / planned.sum()
+    step = share_step((sold[shares.index] / sold.sum() / shares).to_numpy(dtype=float))
+    return planned * pd.Series(step, index=shares.index).reindex(planned.index, fill_value=1.0)
 
 
 def _planned(stated: pd.DataFrame, months: list[pd.Period]) -> pd.Series:
