@@ -18,14 +18,15 @@ from salesloop.errors import ParameterError, raise_all
 from salesloop.periods import parse_period
 
 TECHNICAL = (
-    "method_weights", "call_correction", "interval_scale", "stall_limits", "lever_priors", "watched_stages",
-    "watched_themes",
+    "method_weights", "series_weights", "call_correction", "interval_scale", "stall_limits", "lever_priors",
+    "watched_stages", "watched_themes",
 )  # fmt: skip
 
 
 _Numbers = dict[str, float]
 _KINDS: dict[str, Any] = {
-    "method_weights": dict[str, _Numbers], "call_correction": dict[str, float | _Numbers], "interval_scale": float,
+    "method_weights": dict[str, _Numbers], "series_weights": dict[str, _Numbers],
+    "call_correction": dict[str, float | _Numbers], "interval_scale": float,
     "stall_limits": _Numbers, "lever_priors": dict[str, _Numbers], "watched_stages": list[str], "watched_themes": list[str],
 }  # fmt: skip
 _ALLOWED = {

@@ -140,3 +140,31 @@ def test_a_book_with_next_to_nothing_has_next_to_nothing_to_tell(rows):
     assert len(monthly.shown(made)) == int(one)
     assert made.errors.empty
     assert say.series(made) is not None
+
+
+def test_graded_months_move_the_entrants_weights_from_the_back_tests(told):
+    made = told[3]
+    nothing = monthly.learned(made, [])
+    assert nothing.n == 0
+    assert nothing.value["1"] == pytest.approx(made.weights["1"], abs=1e-4)
+    month = str(made.entrants["made_in"].max())
+    one = made.entrants[(made.entrants["made_in"].astype(str) == month) & (made.entrants["lead_months"] == 1)]
+    squared = ((one["forecast"] - one["actual"]) ** 2).to_numpy()
+    inverse = 1 / np.maximum(squared, 0.05 * squared.mean())
+    wanted = 12 / 13 * np.array([made.weights["1"][name] for name in one["method"]]) + inverse / inverse.sum() / 13
+    learned = monthly.learned(made, [month])
+    assert learned.n == 1
+    assert [learned.value["1"][name] for name in one["method"]] == pytest.approx(wanted, abs=1e-4)
+    assert set(learned.value) == {"1", "2", "3"}
+
+
+def test_learned_weights_are_used_and_nonsense_is_not(told):
+    found, _, as_of, made = told
+    facts = {"as_of": as_of, "horizon": 3, "country": "CN"}
+    given = {"1": {"theta": 1.0, "damped": 0.0, "holt_winters": 0.0}}
+    moved = monthly.forecast(found, weights=given, **facts)
+    assert moved.weights == monthly.forecast(found, **facts).weights  # the back-test's own stay
+    assert abs(moved.company["mean"][0] / made.company["mean"][0] - 1) > 1e-5
+    for wrong in ({"1": {"theta": 1.0}}, {"x": given["1"]}, {"99": given["1"]}, {"1": dict.fromkeys(given["1"], 0.0)}):
+        same = monthly.forecast(found, weights=wrong, **facts)
+        assert same.company["mean"].to_numpy() == pytest.approx(made.company["mean"].to_numpy()[:3])

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from salesloop.metrics import series
+from salesloop.metrics.forecast import rules
 from salesloop.metrics.series import QUANTILES
 
 COMPANY, OTHERS = "company", "-"
 LEVELS = ("region", "team", "rep", "product", "segment")
 TIERS = (36, 24, 12, 6, 3, 1, 0)
 """Months of history from which another fallback holds."""
-_MOST, _YEAR = 100, 12
+_MOST, _YEAR, _LEARNED_LEADS = 100, 12, 3
 _NUMBERS = ["mean", *QUANTILES]
 
 
@@ -38,6 +39,10 @@ class Monthly:
         ``level, name, kind, period, value``: what was found and done, as `series.forecast` names it.
     n_errors : int
         Past errors in the pool of the next month's interval.
+    weights : dict
+        ``{lead: {entrant: weight}}`` of the panel by the back-test.
+    entrants : DataFrame
+        The company's past errors by entrant, ``made_in, period, lead_months, method, forecast, actual``.
     """
 
     company: pd.DataFrame
@@ -45,6 +50,8 @@ class Monthly:
     errors: pd.DataFrame
     notes: pd.DataFrame
     n_errors: int
+    weights: dict[str, dict[str, float]]
+    entrants: pd.DataFrame
 
     @property
     def confidence(self) -> float:
@@ -112,8 +119,9 @@ def _long(wide: np.ndarray, first: np.ndarray, names: list, level: str, months: 
 
 
 def forecast(
-    deals: pd.DataFrame, *, as_of: dt.date, horizon: int, country: str | None, levels: Iterable[str] = LEVELS
-) -> Monthly:
+    deals: pd.DataFrame, *, as_of: dt.date, horizon: int, country: str | None, levels: Iterable[str] = LEVELS,
+    weights: Mapping[str, Mapping[str, float]] | None = None,
+) -> Monthly:  # fmt: skip
     """Forecast the bookings of the company and its parts as monthly series.
 
     Parameters
@@ -128,6 +136,8 @@ def forecast(
         Whose working days and holidays move the months.
     levels : iterable of str
         Columns of `deals` that split the company.
+    weights : mapping, optional
+        Of the entrants, by lead, as the loop has learned them.
     """
     rows = panel(deals, until=pd.Period(as_of, "M"), levels=levels)
     keys = rows[["level", "name"]].drop_duplicates(ignore_index=True)
@@ -136,15 +146,35 @@ def forecast(
     given = pd.DataFrame(
         {"unique_id": [ids[key] for key in _keys(rows)], "period": rows["period"], "value": rows["value"]}
     )
-    told = series.forecast(given, horizon=horizon, as_of=as_of, country=country)
+    company_id = ids.get((COMPANY, None), "")
+    told = series.forecast(
+        given, horizon=horizon, as_of=as_of, country=country, weights=weights, detail=[company_id]
+    )  # fmt: skip
     table = added_up(_named(told.table, named))
     table["fallback"] = [tier(int(n)) for n in table["n"]]
     company = table[(table["level"] == COMPANY) & table["mean"].notna()].reset_index(drop=True)
-    errors = told.errors[told.errors["unique_id"] == ids.get((COMPANY, None))].reset_index(drop=True)
+    errors = told.errors[told.errors["unique_id"] == company_id].reset_index(drop=True)
     notes = _named(told.notes, named)[["level", "name", "kind", "period", "value"]]
     columns = ["level", "name", "period", "lead_months", *_NUMBERS, "method", "n", "fallback"]
     pool = int((told.errors["lead_months"] == 1).sum())
-    return Monthly(company[["period", "method", "n", "fallback", *_NUMBERS]], table[columns], errors, notes, pool)
+    shown = company[["period", "method", "n", "fallback", *_NUMBERS]]
+    return Monthly(shown, table[columns], errors, notes, pool, told.weights, told.entrants)
+
+
+def learned(told: Monthly, graded_in: Collection[str]) -> rules.Learned:
+    """Return the entrants' weights as graded months teach them, held back towards the back-test's.
+
+    Parameters
+    ----------
+    told : Monthly
+        The panel's forecast, with what each entrant would have said of the company at earlier ends.
+    graded_in : collection of str
+        The months whose forecasts were promises.
+    """
+    mine = told.entrants[told.entrants["made_in"].astype(str).isin(list(graded_in))]
+    mine = mine[mine["lead_months"] <= _LEARNED_LEADS]
+    prior = {lead: row for lead, row in told.weights.items() if int(lead) <= _LEARNED_LEADS}
+    return rules.method_weights(mine, prior, list(series.AVERAGED))
 
 
 def _keys(rows: pd.DataFrame) -> list[tuple]:

@@ -35,7 +35,7 @@ class SeriesForecast:
         What was found and done: ``unique_id, kind`` (incomplete_month, missing_months, level_break, sparse,
         short_history, no_history, stack_used, stack_lost, stack_few), ``period, value``.
     weights : dict
-        ``{lead: {entrant: weight}}`` of the panel, in use.
+        ``{lead: {entrant: weight}}`` of the panel, by the back-test.
     entrants : DataFrame
         The errors of the averaged entrants for the series of `detail`, columns as `errors` without scaled ones.
     """
@@ -214,15 +214,18 @@ def _entrants(pasts, rolled, watched: list[int], ids: list, months: pd.PeriodInd
     at, names = np.asarray(watched, dtype=int), np.asarray(ids, dtype=object)
     found = [(one, told, *np.nonzero(np.isfinite(one.came[at]))) for one, told in zip(pasts, rolled, strict=True)]
     parts = [
-        pd.DataFrame({
-            "unique_id": names[at[row]], "made_in": months[one.end - 1], "period": months[one.end + lead],
-            "lead_months": lead + 1, "method": name, "forecast": told[name][at[row], lead] * one.factor[lead],
-            "actual": one.came[at[row], lead] * one.factor[lead],
-        })
-        for one, told, row, lead in found if len(row)
-        for name in pool.AVERAGED
+        (at[row], np.full(len(row), one.end), lead, np.stack([told[name][at[row], lead] for name in pool.AVERAGED]) * one.factor[lead],
+         one.came[at[row], lead] * one.factor[lead])
+        for one, told, row, lead in found
     ]  # fmt: skip
-    return pd.concat(parts, ignore_index=True) if parts else _rows({}, ERROR_COLUMNS[:-1])
+    if not any(len(part[0]) for part in parts):
+        return _rows({}, ERROR_COLUMNS[:-1])
+    row, end, lead, forecast, actual = (np.concatenate(column, axis=-1) for column in zip(*parts, strict=True))
+    return pd.concat([
+        pd.DataFrame({"unique_id": names[row], "made_in": months[end - 1], "period": months[end + lead], "lead_months": lead + 1,
+                      "method": name, "forecast": told, "actual": actual})
+        for name, told in zip(pool.AVERAGED, forecast, strict=True)
+    ], ignore_index=True)  # fmt: skip
 
 
 def _rows(content: dict, columns: list[str]) -> pd.DataFrame:

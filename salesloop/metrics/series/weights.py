@@ -40,7 +40,7 @@ def weigh(
     Returns
     -------
     now, then, panel
-        Entrants x series x leads; a list of the same; entrants x leads.
+        Entrants x series x leads; a list of the same; entrants x leads by the back-test alone.
     """
     count = len(flat)
     sums, n = _known(pasts, rolled, intervals.usual_move(flat), count, horizon)
@@ -75,11 +75,17 @@ def _known(pasts, rolled, scale: np.ndarray, count: int, horizon: int) -> tuple[
 
 def _weights(sums: np.ndarray, n: np.ndarray, given) -> tuple[np.ndarray, np.ndarray]:
     panel = _held(_inverse(sums.sum(axis=1) / np.maximum(n.sum(axis=0), 1)), n.sum(axis=0), 1 / len(AVERAGED))
-    for lead, row in (given or {}).items():
-        if lead.isdigit() and 0 < int(lead) <= panel.shape[1] and set(AVERAGED) <= set(row):
-            panel[:, int(lead) - 1] = [row[name] for name in AVERAGED]
-    panel = panel / panel.sum(axis=0)
-    return _held(_inverse(sums / np.maximum(n, 1)), n, panel[:, None]), panel
+    return _held(_inverse(sums / np.maximum(n, 1)), n, _with(panel, given or {})[:, None]), panel
+
+
+def _with(panel: np.ndarray, given: Mapping[str, Mapping[str, float]]) -> np.ndarray:
+    """Return the panel's weights with learned ones in the place of some leads'; those that are no weights change nothing."""
+    made = panel.copy()
+    for lead, row in given.items():
+        found = np.array([row.get(name, np.nan) for name in AVERAGED])
+        if lead.isdigit() and 0 < int(lead) <= panel.shape[1] and (found >= 0).all() and found.sum() > 0:
+            made[:, int(lead) - 1] = found / found.sum()
+    return made
 
 
 def _inverse(squared: np.ndarray) -> np.ndarray:
