@@ -34,14 +34,18 @@ def tornado(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
 def effects(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     """Draw each past change's effect with its 95 % range; grey where nothing can be told.
 
-    `table` has ``what, estimate, low, high, verdict``.
+    `table` has ``what, lever, scope, estimate, low, high, verdict``; a row with a lever is named by it and its scope.
     """
     ax = style.figure(narrow, rows=max(len(table), 2))
     if table.empty:
         return style.empty(ax, text.t("whatif.label.nothing"))
     colors = [_COLORS.get(verdict, style.QUIET) for verdict in table["verdict"]]
-    style.intervals(
-        ax, table["what"], table["estimate"], table["low"], table["high"], text=text, kind="percent", colors=colors
-    )
+    names = [
+        row.what
+        if row.lever is None or row.lever != row.lever
+        else f"{text.word(row.lever, 'whatif')} · {text.word(row.scope, 'whatif')}"
+        for row in table.itertuples()
+    ]
+    style.intervals(ax, names, table["estimate"], table["low"], table["high"], text=text, kind="percent", colors=colors)
     ax.axvline(0, color=style.MUTED, linewidth=0.8)
     return ax

@@ -25,10 +25,11 @@ from salesloop.metrics.whatif import (
 )
 from salesloop.metrics.whatif.ask import scenario
 from salesloop.metrics.whatif.build import all_levers
+from salesloop.metrics.whatif.chances import chances
 from salesloop.metrics.whatif.runner import Simulation, simulation
 
 __all__ = [
-    "Simulation", "aims", "all_levers", "ask", "build", "designs", "effects", "estimators", "has_moved", "joint", "levers", "past", "price", "propose",
+    "Simulation", "aims", "all_levers", "ask", "build", "chances", "designs", "effects", "estimators", "has_moved", "joint", "levers", "past", "price", "propose",
     "rows", "run", "runner", "say", "scenario", "scenarios", "simulation", "units",
 ]  # fmt: skip
 

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics.whatif import joint, panels
-from salesloop.metrics.whatif.estimators import Effect, cautious, effect
+from salesloop.metrics.whatif.estimators import Effect, effect
 from salesloop.metrics.whatif.joint import Trial
 from salesloop.metrics.whatif.rows import UNITS, Logged
+from salesloop.metrics.whatif.series import cautious
 from salesloop.metrics.whatif.units import KNOWN
 
 LEAST_MONTHS, LEAST_AFTER, LEAST_BEFORE = 12, 3, 6

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics import intervals
+from salesloop.metrics.whatif.series import autoregressed, mean_noise
 
 POWER = 2.8015852118969756
 """Standard errors between nothing and an effect that is seen in 80 % of cases at 5 %, two-sided."""
@@ -188,7 +189,7 @@ def _leverage(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     --------
     Two rows and a mean: each makes up half of it.
 
-    >>> _leverage(np.zeros((2, 1)), np.ones(2)).tolist()
+    >>> _leverage(np.zeros((2, 1)), np.ones(2)).round(6).tolist()
     [0.5, 0.5]
     """
     design = np.column_stack([np.ones(len(x)), x]) * np.sqrt(weight)[:, None]
@@ -332,36 +333,3 @@ def against_controls(frame: pd.DataFrame, *, outcome: str, controls: Sequence[st
     noise = np.sqrt(fit.scale) / np.sqrt(1 - rho**2)
     var = middle @ np.asarray(fit.cov_params()) @ middle + mean_noise(noise, rho, len(y) - start)
     return effect(y[start:].mean() - float(middle @ np.asarray(fit.params)), float(np.sqrt(var)), len(y))
-
-
-def autoregressed(y: np.ndarray, design: np.ndarray):
-    """Return a regression with AR(1) errors and its autocorrelation, kept within -0.5 and 0.9."""
-    from statsmodels.regression.linear_model import GLSAR
-
-    model = GLSAR(y, design, rho=1)
-    fit = model.iterative_fit(maxiter=20)
-    rho = float(np.clip(np.ravel(model.rho)[0], -0.5, 0.9)) if np.isfinite(np.ravel(model.rho)[0]) else 0.0
-    return fit, rho
-
-
-def cautious(y: np.ndarray, design: np.ndarray):
-    """Return a regression with AR(1) errors whose memory is taken as longer than residuals show, by columns over rows.
-
-    Residuals of a short series look as if they forgot faster than the noise does, the more so the more is fitted.
-    """
-    from statsmodels.regression.linear_model import GLSAR
-
-    _, rho = autoregressed(y, design)
-    return GLSAR(y, design, rho=np.array([np.clip(rho + design.shape[1] / len(y), 0.0, 0.9)])).fit()
-
-
-def mean_noise(sd: float, rho: float, steps: int) -> float:
-    """Return the variance of the mean of some steps of AR(1) noise.
-
-    Examples
-    --------
-    >>> round(mean_noise(1.0, 0.0, 4), 4), round(mean_noise(1.0, 0.5, 2), 4)
-    (0.25, 0.75)
-    """
-    lag = np.arange(1, steps)
-    return sd**2 / steps * float(1 + 2 * ((1 - lag / steps) * rho**lag).sum())

@@ -193,7 +193,7 @@ def _row(
         "estimate": to(found.estimate), "low": to(found.low), "high": to(found.high), "minimum_detectable": to(found.minimum_detectable),
     }  # fmt: skip
     if placebo < ALPHA:
-        return made | {"why": "placebo"}
+        return _untold(row, design, "placebo") | {"placebo_p": placebo, "estimand": estimand, "n": found.n}
     return made | {"verdict": "compatible" if found.p_value < ALPHA else "cannot_tell"}
 
 

@@ -97,6 +97,7 @@ def _row(row: dict[str, Any], number: int) -> Logged:
     if whole and stage:
         kind, value, stage, whole = "stage", stage, "", False
     kind = "" if whole else kind
+    value = value.rpartition(" > ")[2] if lever == "focus" else value  # effort that moves shows where it goes to
     values = () if whole else tuple(dict.fromkeys(part for part in _BETWEEN.split(value) if part)) or ("",)
     return Logged(
         f"{number} {_text(row.get('id'))}", _text(row.get("id")), _text(row.get("what")) or _text(row.get("id")),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,8 @@ class Simulation:
         The same as published: joined with the series, scaled.
     months : PeriodIndex
         The months ahead.
+    ready_state : Prepared
+        What every run shares.
     """
 
     model: pipeline.Model
@@ -44,6 +45,7 @@ class Simulation:
     base: np.ndarray
     months: pd.PeriodIndex
     drawn: pipeline.Draws
+    ready_state: pipeline.Prepared
     _kept: dict = field(default_factory=dict, repr=False)
 
     @property
@@ -72,12 +74,6 @@ class Simulation:
         """Return months x draws as the pipeline draws them with a change."""
         return pipeline.totals(self.ready_state, n=self.raw.shape[1], seed=forecast.SEED, change=change)
 
-    @cached_property
-    def ready_state(self) -> pipeline.Prepared:
-        """What every run shares."""
-        facts = {"as_of": self.as_of, "horizon": len(self.months), "country": self.country, "stages": self.stages}
-        return pipeline.prepare(self.model, self.deals, self.events, **facts)
-
     def _published(self, drawn: np.ndarray) -> np.ndarray:
         """Carry the factor between the raw and the published baseline over, draw by draw."""
         mean = self.base.mean(axis=1, keepdims=True) / np.maximum(self.raw.mean(axis=1, keepdims=True), 1e-9)
@@ -100,9 +96,13 @@ def simulation(book: Any, known: pd.DataFrame, draws: pd.DataFrame | None = None
     events, stages = book.table("stage_events"), book.table("stages")
     staged = book.state_known != "dates"
     model = pipeline.fit(known, events, as_of=book.as_of, stages=stages, staged=staged, country=book.config.country)
-    drawn = forecast.draw(
-        known, events, stages, as_of=book.as_of, state_known=book.state_known, country=book.config.country
-    )
+    ready = pipeline.prepare(
+        model, known, events, as_of=book.as_of, horizon=forecast.HORIZON, country=book.config.country, stages=stages,
+        leads=book.table("leads"),
+    )  # fmt: skip
+    drawn = pipeline.draw(ready, n=forecast.DRAWS, seed=forecast.SEED)
     raw = drawn.total()
     base = raw if draws is None or draws.empty else cube(draws, drawn.months, drawn.n)
-    return Simulation(model, known, events, stages, book.as_of, book.config.country, raw, base, drawn.months, drawn)
+    return Simulation(
+        model, known, events, stages, book.as_of, book.config.country, raw, base, drawn.months, drawn, ready
+    )

@@ -19,15 +19,29 @@ SCENARIOS = {
     "p_month": "percent", "p_quarter": "percent", "p_year": "percent", "cost": "money", "roi": "percent",
     "extrapolated": "word", "trust": "ratio", "n": "count", "blocks": "count",
 }  # fmt: skip
-SHOWN = ("lever", "scope", "change", "level_now", "level_then", "bookings_change", "low", "high", "p_month", "p_quarter",
-         "p_year", "cost", "roi", "extrapolated")  # fmt: skip
+SHOWN = ("lever", "scope", "change", "level_now", "level_then", "bookings_change", "low", "high", "n", "extrapolated")
+CHANCES = {"lever": "word", "scope": "word", "p_month": "percent", "p_quarter": "percent", "p_year": "percent", "cost": "money",
+           "roi": "percent"}  # fmt: skip
+PROPOSED = ("id", "lever", "scope", "stage", "start", "due", "change", "expected_effect", "low", "high", "n")
 PROPOSALS = {"lever": "word", "scope_kind": "word", "scope": "word", "stage": "word", "start": "date", "due": "date", "change": "percent",
              "expected_effect": "money", "low": "money", "high": "money", "cost": "money", "n": "count"}  # fmt: skip
 EFFECTS = {"lever": "word", "measure": "word", "scope_kind": "word", "start": "date", "design": "word", "estimand": "word",
            "estimate": "percent", "low": "percent", "high": "percent", "p_value": "ratio", "minimum_detectable": "percent",
            "placebo_p": "ratio", "verdict": "word", "why": "word", "n": "count"}  # fmt: skip
-EFFECTS_SHOWN = ("what", "lever", "measure", "scope", "start", "design", "estimate", "low", "high", "minimum_detectable",
-                 "placebo_p", "verdict", "why")  # fmt: skip
+EFFECTS_SHOWN = (
+    "what",
+    "measure",
+    "scope",
+    "start",
+    "verdict",
+    "estimate",
+    "low",
+    "high",
+    "minimum_detectable",
+    "n",
+    "placebo_p",
+)
+DESIGNS_SHOWN = ("what", "scope", "design", "estimand", "why")
 PRICE = {"estimate": "ratio", "low": "ratio", "high": "ratio", "n": "count", "verdict": "word"}
 PROMISES = {
     "lever": "word",
@@ -37,8 +51,10 @@ PROMISES = {
     "from": "uom",
     "to": "uom",
     "effect": "money",
+    "measure": "word",
 }
-PROMISED = ("lever", "scope", "from", "to", "start", "due", "effect")
+PROMISED = ("lever", "scope", "from", "to", "start", "due", "effect", "measure")
+MOST_SAID, MOST_NAMED = 6, 3
 MOST_BARS = 12
 
 
@@ -119,7 +135,10 @@ def proposals(table: pd.DataFrame, together: np.ndarray, sim: Simulation) -> lis
 
 
 def promises(table: pd.DataFrame, scenarios: pd.DataFrame) -> pd.DataFrame:
-    """Return what would have to be true for each proposal, and when it is graded: ``what, lever, scope, start, due, from, to, uom, effect``."""
+    """Return what would have to be true for each proposal, and when and by what it is graded.
+
+    Columns: ``what, lever, scope, start, due, from, to, uom, effect, measure``.
+    """
     named = (
         scenarios.assign(what=[name_of(row) for row in scenarios.to_dict("records")])
         .drop_duplicates("what")
@@ -128,7 +147,7 @@ def promises(table: pd.DataFrame, scenarios: pd.DataFrame) -> pd.DataFrame:
     found = named[["level_now", "level_then", "uom"]].reindex(table["what"]).reset_index(drop=True)
     made = table[["what", "lever", "scope", "start", "due"]].reset_index(drop=True)
     return made.assign(**{"from": found["level_now"], "to": found["level_then"], "uom": found["uom"],
-                          "effect": table["expected_effect"].to_numpy()})  # fmt: skip
+                          "effect": table["expected_effect"].to_numpy(), "measure": "graded_bookings"})  # fmt: skip
 
 
 def price(table: pd.DataFrame) -> Sentence:
@@ -143,24 +162,52 @@ def price(table: pd.DataFrame) -> Sentence:
 
 
 def effects(table: pd.DataFrame) -> list[Sentence]:
-    """Say what each past change did: one of three verdicts."""
+    """Say what each past change did, one of three verdicts; those beyond the first few only by number."""
     if table.empty:
         return [("whatif.effects_none", {})]
+    order = {"compatible": 0, "cannot_tell": 1}
+    tested = table[table["verdict"].isin(list(order))].sort_values("verdict", key=lambda v: v.map(order), kind="stable")
+    silent = table[table["verdict"] == "cannot_test"]
+    told = [_effect(row) for row in tested.head(MOST_SAID).to_dict("records")]
+    told += [_effect(row) for row in silent.to_dict("records")] if len(silent) <= MOST_NAMED else []
+    more = len(tested) - MOST_SAID
+    told += [("whatif.effects_more", {"n": more})] if more > 0 else []
+    told += [("whatif.effects_silent", {"n": len(silent), "of": len(table)})] if len(silent) > MOST_NAMED else []
+    return told + _designs(table)
+
+
+def _effect(row: dict) -> Sentence:
+    """Say one effect; a change that the loop proposed is named in words instead of its name in the plan file."""
+    keys = ("measure", "estimate", "low", "high", "minimum_detectable", "n", "why", "what", "lever", "scope")
+    values = {key: row[key] for key in keys} | {"unit": "n_months" if row["design"] == "interrupted" else "n_seen"}
+    return f"whatif.effect_{row['verdict']}{'_own' if _proposed(row) else ''}", values
+
+
+def _proposed(row: dict) -> bool:
+    return str(row["what"]).startswith(f"{row['lever']} · ")
+
+
+def _designs(table: pd.DataFrame) -> list[Sentence]:
+    """Say what stands behind the verdicts: placebos, and what the designs in use cannot know."""
     told: list[Sentence] = []
-    for row in table.to_dict("records"):
-        values = {
-            key: row[key] for key in ("what", "measure", "estimate", "low", "high", "minimum_detectable", "n", "why")
-        }
-        told.append((f"whatif.effect_{row['verdict']}", values))
-    if (table["design"] == "did_few").any():
-        told.append(("whatif.few_groups", {}))
+    placebo = table["placebo_p"].dropna()
+    if len(placebo):
+        told.append(("whatif.placebo", {"n": len(placebo), "passed": int((placebo >= 0.05).sum())}))
+    for design, message in (("did_few", "few_groups"), ("doubly_robust", "chosen")):
+        if (table["design"] == design).any():
+            told.append((f"whatif.{message}", {}))
     return told
 
 
+def effect_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the effects as the page shows them: a change that the loop proposed by its id, as lever and scope tell the rest."""
+    own = [_proposed(row) for row in table.to_dict("records")]
+    return table.assign(what=table["what"].where(~np.array(own, dtype=bool), table["intervention"]))
+
+
 def effect_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the chart of past effects: ``what, estimate, low, high, minimum_detectable, verdict``."""
-    return (
-        table.loc[table["estimate"].notna(), ["what", "estimate", "low", "high", "minimum_detectable", "verdict"]]
-        .head(MOST_BARS)
-        .reset_index(drop=True)
-    )
+    """Return the chart of past effects that could be tested: ``what, lever, scope, estimate, low, high, verdict``; no lever where `what` is a name."""
+    tested = table[table["verdict"].isin(["compatible", "cannot_tell"])].head(MOST_BARS).reset_index(drop=True)
+    own = np.array([_proposed(row) for row in tested.to_dict("records")], dtype=bool)
+    columns = ["what", "lever", "scope", "estimate", "low", "high", "minimum_detectable", "verdict"]
+    return tested[columns].assign(lever=tested["lever"].where(own, None))

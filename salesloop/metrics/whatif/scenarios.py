@@ -299,10 +299,9 @@ def name_of(row: dict) -> str:
 def plan_scope(lever: Lever) -> tuple[str, str, str | None]:
     """Return whom a lever applies to as the plan file says it: one column (or stage, or the company), its value, its stage.
 
-    The third is the stage that a lever of one group is limited to, None for all others.
+    The third is the stage that a lever of one group is limited to, None for all others. Effort that moves is written as
+    from and to: ``SMB > Enterprise``.
     """
-    if lever.lever == "focus":
-        return lever.scope_kind, str(lever.extra["best"]), None
     if lever.scope_kind.startswith("stage+"):
         one = lever.changes[0]
         return str(one.column), str(one.value), str(one.stage)
