@@ -24,7 +24,7 @@ HISTORIES, LONG = (12, 24, 33), 24
 MONTHS, FUTURES, FAR = 3, 1000, 12
 METHODS = ("ours", "crm", "series")
 PLACES = ("month 1", "month 2", "month 3", "total")
-TABLES = ("accounts", "opportunities", "stage_events", "stages", "memberships", "reps")
+TABLES = ("accounts", "opportunities", "stage_events", "stages", "memberships", "reps", "leads")
 
 
 @dataclass
@@ -132,7 +132,7 @@ def case(company, month: pd.Period, history: int, config) -> Case:
     )
     deals, events, stages = book.deals(), book.table("stage_events"), book.table("stages")
     deals = forecast.deals.without(deals, forecast.deals.leak_guard(deals)["column"].tolist())
-    facts = {"state_known": book.state_known, "country": config.country}
+    facts = {"state_known": book.state_known, "country": config.country, "leads": book.table("leads")}
     used = time.process_time()
     drawn = forecast.draw(deals, events, stages, as_of=day, **facts)
     used = time.process_time() - used

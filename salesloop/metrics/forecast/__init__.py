@@ -25,7 +25,7 @@ _LEAST_ERRORS, _BLIND = 4, 2.0
 
 def draw(
     known: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame, *, as_of: dt.date, state_known: str, country: str,
-    n: int = DRAWS,
+    n: int = DRAWS, leads: pd.DataFrame | None = None,
 ) -> pipeline.Draws:  # fmt: skip
     """Return the pipeline's draws from a frozen state: fit the model, carry every deal forward, draw.
 
@@ -39,12 +39,15 @@ def draw(
         With ``dates`` no stage of the past is known: deals go by their age alone.
     country : str
         Whose working days count.
+    leads : DataFrame, optional
+        The leads; those to come and those now open are a term of their own where they carry it.
     """
     staged = state_known != "dates"
     model = pipeline.fit(known, events, as_of=as_of, stages=stages, staged=staged, country=country)
-    return pipeline.simulate(
-        model, known, events, as_of=as_of, horizon=HORIZON, n=n, seed=SEED, country=country, stages=stages
+    ready = pipeline.prepare(
+        model, known, events, as_of=as_of, horizon=HORIZON, country=country, stages=stages, leads=leads
     )
+    return pipeline.draw(ready, n=n, seed=SEED)
 
 
 def draw_before(
@@ -55,11 +58,12 @@ def draw_before(
     period: pd.Period,
     state_known: str,
     country: str,
+    leads: pd.DataFrame | None = None,
 ) -> pipeline.Draws:
     """Return the draws as they stood a month earlier, for the bridge."""
     day = periods.end(period - 1)
     then, past = as_known(known, events, day)
-    return draw(then, past, stages, as_of=day, state_known=state_known, country=country)
+    return draw(then, past, stages, as_of=day, state_known=state_known, country=country, leads=leads)
 
 
 def tested(
@@ -71,6 +75,7 @@ def tested(
     state_known: str,
     country: str,
     told: monthly.Monthly | None = None,
+    leads: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return the back-test; where the past state is known by dates alone the pipeline takes no part in it.
 
@@ -78,7 +83,7 @@ def tested(
     """
     errors = backtest.run(
         known, events, period=period, country=country, staged=state_known != "dates", stages=stages,
-        past=None if told is None else told.errors,
+        past=None if told is None else told.errors, leads=leads,
     )  # fmt: skip
     return errors[errors["method"] != "pipeline"] if state_known == "dates" else errors
 
@@ -152,6 +157,7 @@ def past_probabilities(
     *,
     period: pd.Period,
     state_known: str,
+    country: str = "CN",
     months_back: int = 3,
 ) -> pd.DataFrame:
     """Return chances to be won within `months_back` months as stated then, with what came.
@@ -164,7 +170,7 @@ def past_probabilities(
     day = periods.end(period - months_back)
     then, past = as_known(known, events, day)
     staged = state_known != "dates"
-    model = pipeline.fit(then, past, as_of=day, stages=stages, staged=staged)
+    model = pipeline.fit(then, past, as_of=day, stages=stages, staged=staged, country=country)
     drawn = pipeline.simulate(model, then, past, as_of=day, horizon=months_back, n=1, stages=stages)
     told = drawn.deals[["opportunity_id", "p_win", "stage"]].rename(columns={"p_win": "p"}).dropna(subset=["p"])
     wins = known[(known["status"] == "won") & (known["closed_on"].dt.to_period("M") <= period)]

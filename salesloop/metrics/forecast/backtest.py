@@ -50,7 +50,7 @@ def monthly_bookings(deals: pd.DataFrame, last: pd.Period) -> pd.Series:
 
 def run(
     deals: pd.DataFrame, events: pd.DataFrame, *, period: pd.Period, country: str, staged: bool, stages: pd.DataFrame | None,
-    origins: int = ORIGINS, past: pd.DataFrame | None = None,
+    origins: int = ORIGINS, past: pd.DataFrame | None = None, leads: pd.DataFrame | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Return back-test forecasts of the company's bookings.
 
@@ -59,6 +59,8 @@ def run(
     past : DataFrame, optional
         What the company's series would have told at earlier ends, ``made_in, period, forecast``, from
         `monthly.forecast`; by default each end is forecast anew from the company's series alone.
+    leads : DataFrame, optional
+        The leads; at each end only what was known of them then is read.
 
     Returns
     -------
@@ -74,7 +76,7 @@ def run(
         if len(known) < _LEAST_HISTORY:
             continue
         rows += _series_rows(known, actual, origin, _ahead(known, origin, country, past))
-        rows += _pipeline_rows(deals, events, actual, origin, country, staged, stages)
+        rows += _pipeline_rows(deals, events, actual, origin, country, staged, stages, leads)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -96,13 +98,13 @@ def _series_rows(known: pd.Series, actual: pd.Series, origin: pd.Period, ahead: 
     ]  # fmt: skip
 
 
-def _pipeline_rows(deals, events, actual, origin, country, staged, stages) -> list[dict]:
+def _pipeline_rows(deals, events, actual, origin, country, staged, stages, leads) -> list[dict]:
     day = periods.end(origin)
     then, past = as_known(deals, events, day)
     model = pipeline.fit(then, past, as_of=day, stages=stages, staged=staged, country=country)
     if model.kind == "none":
         return []
-    ready = pipeline.prepare(model, then, past, as_of=day, horizon=LEADS, country=country, stages=stages)
+    ready = pipeline.prepare(model, then, past, as_of=day, horizon=LEADS, country=country, stages=stages, leads=leads)
     total = pipeline.totals(ready, n=DRAWS, seed=origin.ordinal)
     rows = []
     for lead in range(1, LEADS + 1):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from salesloop.metrics.forecast import monthly, rules
 from salesloop.metrics.forecast.deals import brier
+from salesloop.metrics.pipeline import Draws
 
 Sentence = tuple[str, dict]
 FORMATS = {"period": "period", "made_in": "period", "level": "word", "lead_months": "count"} | dict.fromkeys(
@@ -71,6 +74,15 @@ def composition(parts: pd.DataFrame) -> Sentence:
         return "forecast.composition_none", {}
     told = {name: float(sums.get(name, 0.0)) for name in ("pipeline", "new", "renewal")}
     return "forecast.composition", {"total": total, "share": told["pipeline"] / total, **told}
+
+
+def new_deals(drawn: Draws) -> list[Sentence]:
+    """Say what the deals not yet created are expected from: leads, or the pace at which deals have been created."""
+    if drawn.kind == "none":
+        return []
+    if math.isnan(drawn.from_leads):
+        return [("forecast.leads_none", {})]
+    return [("forecast.leads_used", {"n": drawn.open_leads, "deals": round(drawn.from_leads)})]
 
 
 def basis(kind: str, n: int, months: int) -> list[Sentence]:

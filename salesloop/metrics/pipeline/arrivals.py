@@ -34,12 +34,18 @@ class Arrivals:
         renewals that won deals will ask for.
     due : ndarray, optional
         Profiles x months: how many of each are expected; without it all profiles are alike.
+    open_leads : int
+        Leads now open that are part of it.
+    from_leads : ndarray, optional
+        Expected number by month that begin as leads; None where leads are no term of their own.
     """
 
     rate: np.ndarray
     log_sd: np.ndarray
     profiles: pd.DataFrame
     due: np.ndarray | None = None
+    open_leads: int = 0
+    from_leads: np.ndarray | None = None
 
     @property
     def numbers(self) -> np.ndarray:
@@ -110,15 +116,30 @@ def new_business(deals: pd.DataFrame, *, as_of: dt.date, months: pd.PeriodIndex,
     counts = monthly_counts(deals, as_of=as_of)
     if len(counts) < _LEAST or counts.iloc[-_PROFILE_MONTHS:].sum() < _LEAST:
         return Arrivals(np.zeros(len(months)), np.zeros(len(months)), deals[:0])
+    rate, log_sd = level_ahead(deals, as_of=as_of, months=months, country=country)
+    return Arrivals(rate, log_sd, recent(deals, as_of))
+
+
+def level_ahead(
+    made: pd.DataFrame, *, as_of: dt.date, months: pd.PeriodIndex, country: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many are expected by month, by level, season and working days, and the sd of the log of the level.
+
+    Parameters
+    ----------
+    made : DataFrame
+        ``created_at`` of deals or leads.
+    """
+    counts = monthly_counts(made, as_of=as_of)
     season = season_of(counts, country)
     weight = _work(counts.index, country) * np.array([season[month] for month in counts.index.month])
     level, step_sd, level_sd = _level(counts.to_numpy() / np.maximum(weight, 1e-9), weight)
     ahead = _work(months, country) * np.array([season[month] for month in months.month])
-    log_sd = np.sqrt(level_sd**2 + step_sd**2 * np.arange(1, len(months) + 1))
-    return Arrivals(level * ahead, log_sd, _recent(deals, as_of))
+    return level * ahead, np.sqrt(level_sd**2 + step_sd**2 * np.arange(1, len(months) + 1))
 
 
-def _recent(deals: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
+def recent(deals: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
+    """Return the deals created in the last twelve complete months, by id."""
     last = first_month(as_of) - 1
     month = deals["created_at"].dt.to_period("M")
     return deals[(month > last - _PROFILE_MONTHS) & (month <= last)].sort_values("opportunity_id")
@@ -141,12 +162,12 @@ def renewals(deals: pd.DataFrame, *, as_of: dt.date, months: pd.PeriodIndex) -> 
     again = deals[(deals["type"] == "renewal") & deals["created_at"].notna() & deals["account_id"].notna()]
     last = first_month(as_of) - 1
     wins = deals[(deals["status"] == "won") & deals["closed_on"].notna()]
-    if len(_recent(again, as_of)) < _LEAST or wins.empty:
+    if len(recent(again, as_of)) < _LEAST or wins.empty:
         return Arrivals(np.zeros(len(months)), np.zeros(len(months)), deals[:0])
     age = (last - wins["closed_on"].dt.to_period("M")).map(lambda gap: gap.n).to_numpy()
     if age.max() < _AGED:
         noise = np.full(len(months), 1.0 / np.sqrt(len(again)))
-        return Arrivals(_by_lag(again, wins, last, months), noise, _recent(again, as_of))
+        return Arrivals(_by_lag(again, wins, last, months), noise, recent(again, as_of))
     pairs = _paired(again, wins)
     lag = pd.Series(pairs["lag"].to_numpy(dtype=float), index=pairs["win"]).reindex(range(len(wins))).to_numpy()
     waits = _waiting(age, lag, wins["product"].astype(str), len(months))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics.pipeline import arrivals as coming
+from salesloop.metrics.pipeline import leads as born
 from salesloop.metrics.pipeline.create import NOBODY, Group, common_luck, group, wins
 from salesloop.metrics.pipeline.luck import Luck, below
 from salesloop.metrics.pipeline.model import Model, open_moves
@@ -39,6 +40,9 @@ class Draws:
         (expected when won), ``p_1 ...`` (chance to be won in each month ahead).
     kind, n_closed
         Of the model: how much the closed deals could carry, and how many there were.
+    open_leads, from_leads
+        Open leads that new deals are expected from, and how many deals in all within the horizon; NaN where leads are
+        no term of their own.
     """
 
     owners: list[str]
@@ -47,6 +51,8 @@ class Draws:
     deals: pd.DataFrame
     kind: str = "none"
     n_closed: int = 0
+    open_leads: int = 0
+    from_leads: float = float("nan")
 
     @property
     def n_open(self) -> int:
@@ -75,6 +81,7 @@ class Draws:
 def simulate(
     model: Model, deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, horizon: int = 12, n: int = 5000,
     seed: int = 1, change: Changes = None, country: str = "CN", stages: pd.DataFrame | None = None,
+    leads: pd.DataFrame | None = None,
 ) -> Draws:  # fmt: skip
     """Draw the bookings of the months ahead.
 
@@ -97,13 +104,15 @@ def simulate(
         What to make different; several are made together.
     country : str
         Whose working days count for new deals.
+    leads : DataFrame, optional
+        The leads, from which deals are born where they carry it: see `leads.known`.
 
     Returns
     -------
     Draws
         Empty of money where the model is of kind ``none``.
     """
-    ready = prepare(model, deals, events, as_of=as_of, horizon=horizon, country=country, stages=stages)
+    ready = prepare(model, deals, events, as_of=as_of, horizon=horizon, country=country, stages=stages, leads=leads)
     return draw(ready, n=n, seed=seed, change=change)
 
 
@@ -144,7 +153,7 @@ class Prepared:
 
 def prepare(
     model: Model, deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, horizon: int = 12, country: str = "CN",
-    stages: pd.DataFrame | None = None,
+    stages: pd.DataFrame | None = None, leads: pd.DataFrame | None = None,
 ) -> Prepared:  # fmt: skip
     """Return what every run from one state shares; parameters as for `simulate`."""
     months = pd.period_range(first_month(as_of), periods=horizon, freq="M")
@@ -153,7 +162,8 @@ def prepare(
     live = deals[:0].assign(state=None, age=0.0)
     if model.kind != "none":
         live = open_deals(deals, events, model, as_of=as_of, stages=stages)
-        fresh = coming.new_business(deals[deals["type"] != "renewal"], as_of=as_of, months=months, country=country)
+        new = deals[deals["type"] != "renewal"]
+        fresh = born.new_business(new, leads, as_of=as_of, months=months, country=country)
         again = coming.renewals(deals, as_of=as_of, months=months)
     past = tuple(group(model, term.profiles, term.profiles, owners, nearly=_ALIKE) for term in (fresh, again))
     keep = _active(deals, owners, as_of)
@@ -176,7 +186,8 @@ def draw(ready: Prepared, *, n: int = 5000, seed: int = 1, change: Changes = Non
     for part, term, past in ready.terms:
         for month, draw_of, owner, value in wins(ready, term, past, part, luck, change, owned=True):
             _add(amount[part][:, month], owner, draw_of, value)
-    return Draws(owners, months, amount, told, model.kind, model.n_closed)
+    from_leads = float("nan") if ready.fresh.from_leads is None else float(ready.fresh.from_leads.sum())
+    return Draws(owners, months, amount, told, model.kind, model.n_closed, ready.fresh.open_leads, from_leads)
 
 
 def totals(ready: Prepared, *, n: int = 5000, seed: int = 1, change: Changes = None) -> np.ndarray:
