@@ -165,7 +165,8 @@ def _words(frame: Frame, column: str, label: str) -> pa.Array:
 
 def _periods(frame: Frame, column: str, label: str) -> pa.Array:
     cells = frame.sheet.cells[label]
-    parsed = pa.array([spans.period(text) for text in cells.dictionary.to_pylist()], pa.string())
+    long = frame.table.name in ("targets", "market")
+    parsed = pa.array([spans.period(text, long=long) for text in cells.dictionary.to_pylist()], pa.string())
     made = parsed.take(cells.indices)
     _tell_bad(frame, column, label, pc.and_(pc.is_null(made), pc.invert(_nulls(cells))), "no month, quarter or year")
     return made

@@ -12,6 +12,7 @@ import pandas as pd
 
 from salesloop import periods
 from salesloop.errors import ParameterError
+from salesloop.schema import PLAN_TABLES
 from salesloop.store.base import filled, one, opened, versions
 from salesloop.store.state import View
 
@@ -123,9 +124,24 @@ def told(connection: duckdb.DuckDBPyConnection, numbers: list[int]) -> dict[str,
     return {
         "files": files,
         "rejects": [{"table": t, "rule": r, "severity": s, "n": n} for (t, r, s), n in sorted(counted.items())],
+        "plan_rejects": _plan_rejects(connection, numbers),
         "assumptions": sorted({text for row in mine for text in json.loads(row[3])}),
         "warnings": sorted({text for row in mine for text in json.loads(row[4])}),
     }
+
+
+_MOST_NAMED = 50
+
+
+def _plan_rejects(connection: duckdb.DuckDBPyConnection, numbers: list[int]) -> list[dict[str, Any]]:
+    """Return the rows of people's plan files that were set aside: ``table, file, row, rule, column, record``."""
+    found = connection.execute(
+        """SELECT DISTINCT "table", file, row, rule, "column", record FROM rejects
+           WHERE severity = 'quarantine' AND list_contains(?, "table") AND list_contains(?, import_id) ORDER BY ALL LIMIT ?""",
+        [list(PLAN_TABLES), list(numbers), _MOST_NAMED],
+    ).fetchall()
+    names = ("table", "file", "row", "rule", "column", "record")
+    return [{**dict(zip(names, row, strict=True)), "record": json.loads(row[5] or "{}")} for row in found]
 
 
 def edition(connection: duckdb.DuckDBPyConnection, period: str, day: str) -> dict[str, Any] | None:
