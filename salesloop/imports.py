@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
+
 from salesloop import paths, units
 from salesloop.errors import ParameterError, SalesloopError
 from salesloop.params import UnitConfig, check_name, load_unit
@@ -49,8 +51,9 @@ def bring_in(unit: str, data: Path, *, as_of: dt.date | None = None, say: Say = 
         raise
     if new and landing.currency and landing.currency != config.currency:
         config = _in_currency(unit, landing.currency)
-        coming = sources.series([data], config, as_of=as_of)
+        coming, told = sources.series([data], config, as_of=as_of), landing.assumptions
         landing = next(coming)
+        landing.assumptions = list(dict.fromkeys([*told, *landing.assumptions]))
     if new:
         say(f"unit {unit}: new; look at {_shown(paths.params(unit) / 'unit.yml')} ({_home(config)})")
         if landing.currency is None:
@@ -61,8 +64,25 @@ def bring_in(unit: str, data: Path, *, as_of: dt.date | None = None, say: Say = 
         _tell(each, say)
         for line in store.land(unit, each, as_of=each.as_of).lines():
             say(line)
-    units.first_period(unit, store.latest(unit))
-    say(f"data from {store.first(unit)} to {store.cut_off(unit)}; next: make report UNIT={unit}")
+    _tell_reach(unit, say)
+
+
+def _tell_reach(unit: str, say: Say) -> None:
+    """Say from when to when the data reach and what comes next; without days, what is missing for a report."""
+    from salesloop import store
+
+    try:
+        reach = store.first(unit), store.cut_off(unit)
+        latest = store.latest(unit)
+    except SalesloopError as error:
+        say(f"stored, but no month can be reported yet: {error.message()}")
+        return
+    units.first_period(unit, latest)
+    say(f"data from {reach[0]} to {reach[1]}; next: make report UNIT={unit}")
+    if latest != (here := pd.Period(reach[1], "M")):
+        say(
+            f"  the last whole month is {latest}; was the export made after {here.end_time.date()}? import it again with AS_OF=its day"
+        )
 
 
 def compare(unit: str, data: Path, *, as_of: dt.date | None = None, say: Say = print) -> None:
@@ -144,7 +164,8 @@ def _tell(landing, say: Say) -> None:
         name = f"{file.file} [{file.sheet}]" if file.sheet else file.file
         if file.table is None:
             why = next(iter(file.notes), "no known table").removeprefix("set aside: ")
-            say(f"{name}: set aside, {why} ({file.read} rows); is it one? say `table:` in the unit's mapping.yml")
+            ask = "; is it one? say its `table:` in the unit's mapping.yml" if file.read and "no known" in why else ""
+            say(f"{name}: set aside, {why} ({file.read} rows){ask}")
             continue
         say(
             f"{name}: {file.table} ({file.profile}, {file.encoding}): read {file.read} = kept {file.kept} + rejected {file.rejected}"

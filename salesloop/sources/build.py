@@ -282,6 +282,9 @@ def _without_duplicates(built: Built, name: str) -> None:
     repeated = rows.duplicated(["code", "content"]).to_numpy()
     wide = np.array([bool(made.entry.months) for made in built.frames])[table.column("_frame").to_numpy()[at]]
     drop: dict[str, list[np.ndarray]] = {"duplicate": [rows["at"].to_numpy()[repeated & ~wide]]}
+    lines = _further_lines(built, table, rows, repeated)
+    drop["line_of_a_deal"] = [rows["at"].to_numpy()[lines]]
+    repeated = repeated | lines
     rest = rows[~repeated | wide]
     rest = rest[rest["code"].duplicated(keep=False)]
     older, unsure = _older(rest, last=name == "products")
@@ -299,7 +302,18 @@ def _without_duplicates(built: Built, name: str) -> None:
     built.tables[name] = table.filter(pa.array(~gone)).combine_chunks()
 
 
+def _further_lines(built: Built, table: pa.Table, rows: pd.DataFrame, repeated: np.ndarray) -> np.ndarray:
+    """Return which rows are further lines of a record whose first line stands for it."""
+    first = np.array([made.entry.repeats == "first" for made in built.frames])
+    of_lines = (
+        first[table.column("_frame").to_numpy()[rows["at"].to_numpy()]] if first.any() else np.zeros(len(rows), bool)
+    )
+    later = rows[~repeated].duplicated("code").reindex(rows.index, fill_value=False).to_numpy(dtype=bool)
+    return of_lines & later & ~repeated
+
+
 _FOUND = {
+    "line_of_a_deal": "another line of the same deal, which counts once",
     "duplicate": "the same row as an earlier one",
     "older_state": "an earlier state of a row that is there again, modified later",
     "same_name": "another row of the same name; the last one is kept",

@@ -17,6 +17,9 @@ _DEAD = ("作废", "无效", "invalid", "void", "ineffective", "未生效", "审
 def shape_deals(frame: Frame) -> None:
     """Fill status, closing date and forecast category, and flag what contradicts itself."""
     _by_flags(frame)
+    if frame.entry.columns.get("status") == frame.entry.columns.get("_is_won", "") and frame.has("status"):
+        blank = pc.is_null(frame.get("status"))
+        frame.columns["status"] = pc.if_else(pc.and_(blank, _blank(frame, "status")), "open", frame.get("status"))
     _void_by_life(frame)
     _amount(frame)
     status = frame.get("status")
@@ -34,12 +37,21 @@ def shape_deals(frame: Frame) -> None:
         frame.columns["closed_on"] = pc.coalesce(frame.get("closed_on"), frame.get("_lost_at"))
     if frame.has("closed_on"):
         day = frame.get("closed_on")
+        if frame.entry.columns.get("closed_on", frame.label("expected_close")) != frame.label("expected_close"):
+            ended = pc.and_(pc.equal(status, "open"), pc.is_valid(day))
+            frame.flag(
+                "open_with_closing_date", ended, "an open deal with a day of closing", column=frame.label("closed_on")
+            )
         frame.columns["closed_on"] = pc.if_else(closed, day, pa.scalar(None, pa.date32()))
         if not frame.has("expected_close"):
             frame.columns["expected_close"] = pc.if_else(closed, pa.scalar(None, pa.date32()), day)
     if frame.has("forecast_category_raw") and not frame.has("forecast_category"):
         frame.columns["forecast_category"] = _standard(frame.get("forecast_category_raw"), "forecast_category")
     _check_deals(frame, status)
+
+
+def _blank(frame: Frame, column: str) -> pa.Array:
+    return values.is_empty(frame.sheet.cells[frame.label(column)])
 
 
 def _by_flags(frame: Frame) -> None:

@@ -14,6 +14,8 @@ _BINARY = ((b"%PDF", "a PDF"), (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a p
            (b"\x7fELF", "a program"), (b"MZ", "a program"), (b"SQLite format 3", "a database"))  # fmt: skip
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _HANZI = re.compile("[\u3400-\u9fff]")
+_KANA = re.compile("[\u3041-\u30fe]")
+_HALF = re.compile("[\uff61-\uff9f]")
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
 _ALONE = re.compile("(?<=[A-Za-z])[\u3400-\u9fff]{1,2}(?=[a-z])")
 _SAMPLE = 4 << 20
@@ -32,7 +34,7 @@ def decode(data: bytes, name: str, encoding: str | None = None) -> Decoded:
     """Return a text file's content in UTF-8.
 
     The ladder: the mapping's word, a byte order mark, UTF-16 by its zero bytes, strict UTF-8, GB18030 where the
-    result is plausible Chinese, Windows-1252.
+    result is plausible Chinese (before it cp932 for plausible Japanese and Big5 for traditional Chinese), Windows-1252.
 
     Parameters
     ----------
@@ -54,6 +56,8 @@ def decode(data: bytes, name: str, encoding: str | None = None) -> Decoded:
     'gb18030'
     >>> decode("Zürich,Köln\\nMüßig,Straße".encode("cp1252"), "a.csv").encoding
     'cp1252'
+    >>> decode("商談名,サンプル".encode("cp932"), "a.csv").encoding, decode("客戶名稱,金額,銷售階段".encode("big5"), "a.csv").encoding
+    ('cp932', 'big5')
     """
     if encoding:
         return _told(data, name, encoding)
@@ -135,18 +139,45 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _eight_bits(data: bytes) -> Decoded:
-    try:
-        text = data.decode("gb18030")
-        plausible = _is_chinese(text[:_SAMPLE])
-    except UnicodeDecodeError:
-        plausible = False
-    if plausible:
+    text = _strict(data, "gb18030")
+    chinese = text is not None and _is_chinese(text[:_SAMPLE])
+    for other, told, plausible in (
+        ("cp932", "Japanese", _is_japanese),
+        ("big5", "traditional Chinese", _is_traditional),
+    ):
+        if (found := _strict(data, other)) is not None and plausible(found[:_SAMPLE], chinese):
+            return Decoded(found.encode(), other, f"read as {other}: no UTF-8, and plausible {told}")
+    if chinese and text is not None:
         return Decoded(text.encode(), "gb18030", "read as GB18030: no UTF-8, and plausible Chinese")
     try:
         text, used = data.decode("cp1252"), "cp1252"
     except UnicodeDecodeError:
         text, used = data.decode("latin-1"), "latin-1"
     return Decoded(text.encode(), used, f"read as {used}: neither UTF-8 nor plausible GB18030; look at its names")
+
+
+def _strict(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _is_japanese(text: str, chinese: bool) -> bool:
+    """Return whether a cp932 reading makes sense: kana in plain width, and few of half width."""
+    kana, half = len(_KANA.findall(text)), len(_HALF.findall(text))
+    wide = kana + len(_HANZI.findall(text))
+    return kana >= 2 and kana >= 0.1 * wide and half <= 0.1 * wide
+
+
+def _is_traditional(text: str, chinese: bool) -> bool:
+    """Return whether a Big5 reading makes sense: nearly all of its characters are the common ones of Big5."""
+    hanzi = _HANZI.findall(text)
+    if len(hanzi) < 4 or _PRIVATE.search(text):
+        return False
+    common = sum(1 for sign in hanzi if 0xA4 <= sign.encode("big5", "replace")[0] <= 0xC6) / len(hanzi)
+    alone = sum(len(found) for found in _ALONE.findall(text)) / len(hanzi)
+    return common >= (0.97 if chinese else 0.8) and alone <= 0.1
 
 
 def _is_chinese(text: str) -> bool:

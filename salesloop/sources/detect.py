@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+import pyarrow.compute as pc
+
 from salesloop.schema import TABLES
-from salesloop.sources import labels, spans
+from salesloop.sources import labels, spans, values
 from salesloop.sources.labels import Kind, key, kinds, known_keys
 from salesloop.sources.sheet import Sheet
 
@@ -26,6 +28,7 @@ MONTHS = {
 _DATED = re.compile(r"^(20\d{2})年?[-/.]?(1[0-2]|0?[1-9])月?$")
 _QUARTER = re.compile(r"^(?:(20\d{2})年?)?(?:q([1-4])|第?([1-4一二三四])季度)$")
 _LEAST = 3.0
+_FLAGS = ("_is_won", "_is_closed", "_is_lost")
 
 
 @dataclass
@@ -147,6 +150,7 @@ def _assign(sheet: Sheet, kind: Kind, hinted: bool) -> tuple[dict[str, str], dic
     for at, (label, said) in enumerate(_keys(sheet).items()):
         found = [*kind.exact.get(said, []), *(kind.hinted.get(said, []) if hinted else [])]
         found += [] if found else [(column, rank) for text, column, rank in kind.within if text in label.casefold()]
+        found = [pair for pair in found if pair[0] not in _FLAGS or _says_yes_or_no(sheet, label)]
         blank = not sheet.filled(label) if len(sheet) else False
         lookup = label.endswith((")", "）", ").id")) and not any(labels.unit_of(label))
         wanted.extend((blank, rank, lookup, at, column, label) for column, rank in found)
@@ -164,6 +168,13 @@ def _assign(sheet: Sheet, kind: Kind, hinted: bool) -> tuple[dict[str, str], dic
         columns[column] = label
         have.add(column)
     return columns, rivals
+
+
+def _says_yes_or_no(sheet: Sheet, label: str) -> bool:
+    """Return whether nearly all texts of a column mean yes or no."""
+    texts = sheet.cells[label].dictionary
+    texts = texts.filter(pc.invert(values.is_null(texts)))
+    return bool(len(texts)) and values.flag(texts).null_count <= 0.1 * len(texts)
 
 
 def _period_by_stem(sheet: Sheet, columns: dict[str, str], rivals: dict[str, list[str]]) -> None:

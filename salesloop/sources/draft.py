@@ -122,7 +122,9 @@ def _sheets(files: Iterable[Path], known: Mapping) -> tuple[list[tuple[Sheet, Fi
     for file in files:
         entry = known.entry(file.name)
         if not read.is_tabular(file) and entry is None:
-            aside.append(FileReport(file.name, notes=["set aside: no table, by its name"]))
+            archive = file.suffix.lower() in (".zip", ".7z", ".rar", ".tar", ".tgz")
+            why = "an archive: unpack it, then import again" if archive else "no table, by its name"
+            aside.append(FileReport(file.name, notes=[f"set aside: {why}"]))
             continue
         if entry is not None and entry.table is None:
             aside.append(FileReport(file.name, notes=["set aside: the mapping leaves it out"]))
@@ -288,6 +290,8 @@ def complete(
     keys.key(sheet, working, notes)
     for name in ("dates", "units", "percent", "decimal", "currency", "values", "key", "repeats"):
         setattr(entry, name, getattr(working, name))
+    if fresh:
+        guess.sound(sheet, entry, notes)
     _tell_stand_ins(entry, notes)
     questions = {question.place for question in notes.questions}
     for place in asked(entry):

@@ -175,7 +175,7 @@ def _periods(frame: Frame, column: str, label: str) -> pa.Array:
 def _moments(frame: Frame, column: str, label: str, kind: str) -> pa.Array:
     cells, entry = frame.sheet.cells[label], frame.entry
     order = entry.dates.get(label, "dmy")
-    found = moments.parse(cells.dictionary, order=order, since_1904=frame.sheet.since_1904)
+    found = moments.parse(cells.dictionary, order=order, since_1904=frame.sheet.since_1904, first=kind == "time")
     zone = entry.zone or frame.config.time_zone
     made = moments.to_dates(found, zone) if kind == "date" else moments.to_times(found, zone)
     at = cells.indices

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -108,7 +109,12 @@ def dates(sheet: Sheet, entry: FileMapping, notes: Notes, elsewhere: dict[str, s
         if word:
             notes.assumptions.append(f"{entry.file}: {label!r} is read as {word}, {why}")
         else:
-            notes.ask(entry, f"dates.{label}", f"is {label!r} day before month (dmy) or month before day (mdy)?")
+            both = (
+                "its texts mix both orders; best export it again with days such as 2026-06-30, else: "
+                if found[label].word == "mixed"
+                else ""
+            )
+            notes.ask(entry, f"dates.{label}", f"{both}is {label!r} day before month (dmy) or month before day (mdy)?")
 
 
 def _must(sheet: Sheet, label: str, word: str) -> bool:
@@ -216,6 +222,41 @@ def _in_percent(sheet: Sheet, label: str, entry: FileMapping, notes: Notes) -> b
     return False
 
 
+_MUST_BE = {
+    "opportunities": ("amount", "closed_on", "expected_close", "created_at"),
+    "orders": ("amount", "ordered_on"),
+    "order_lines": ("amount",),
+}
+
+
+def sound(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
+    """Ask about a column of money or days of which many texts are none: it may be the wrong one, or of a kind not known."""
+    for column in _MUST_BE.get(str(entry.table), ()):
+        label = entry.columns.get(column)
+        if (
+            label not in sheet.cells
+            or f"dates.{label}" in {question.place for question in notes.questions}
+            or entry.decimal == ASK
+        ):
+            continue
+        texts = sheet.cells[label].dictionary
+        texts = texts.filter(pc.invert(values.is_null(texts)))
+        if type_of(TABLES[str(entry.table)], column) == "money":
+            ok, what = (
+                values.numbers(texts, chinese=sheet.chinese, decimal=entry.decimal).ok.to_numpy(zero_copy_only=False),
+                "numbers",
+            )
+        else:
+            ok, what = moments.parse(texts, order=entry.dates.get(label, "dmy"), since_1904=sheet.since_1904).ok, "days"
+        if (~ok).sum() >= _LEAST_BAD and (~ok).mean() > _MANY_BAD:
+            bad = texts.filter(pa.array(~ok))
+            like = re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "9", str(bad[0])))[:20]
+            entry.columns = {**entry.columns, column: ASK}
+            notes.ask(entry, f"columns.{column}", f"{len(bad):,} of {len(texts):,} texts of {label!r} are no {what} (such as {like!r}): which column is it? "
+                      f"write {label!r} to leave those out, or delete the line if none is")  # fmt: skip
+
+
+_MANY_BAD, _LEAST_BAD = 0.3, 3
 _NO_MONEY = ("id", "no", "nr", "number", "编号", "phone", "tel", "zip", "year", "age", "day", "count", "qty", "quantit", "probab", "percent",
              "score", "rank", "序号", "年", "天", "数量", "概率", "赢率", "电话")  # fmt: skip
 

@@ -65,6 +65,12 @@ def _repeats(sheet: Sheet, entry: FileMapping, own: str, notes: Notes) -> bool:
     extra = states - len(np.unique(ids))
     if extra < _MANY * len(sheet):
         return False
+    if _are_lines(sheet, entry, ids):
+        entry.repeats = "first"
+        notes.assumptions.append(
+            f"{entry.file}: {extra:,} rows are further lines of a deal (its amount and stage are the same in each); it counts once"
+        )
+        return False
     more = _combination(sheet, entry, [own])
     proposal = f"proposed: {more}" if more else "no unique combination of columns was found"
     notes.ask(
@@ -73,6 +79,33 @@ def _repeats(sheet: Sheet, entry: FileMapping, own: str, notes: Notes) -> bool:
         f"{extra:,} of {len(sheet):,} rows bear an id of {own!r} again with other contents; by which columns is a row known? {proposal}",
     )
     return True
+
+
+def _are_lines(sheet: Sheet, entry: FileMapping, ids: np.ndarray) -> bool:
+    """Return whether the rows of an id agree in all that makes a deal, as an export with a row a product has them."""
+    if entry.table != "opportunities" or not {"amount", "status"} <= {*entry.columns}:
+        return False
+    n = len(np.unique(ids))
+    facts = {entry.columns[column] for column in _FACTS if column in entry.columns}
+    for label in facts & {*sheet.cells}:
+        pairs = np.stack([ids, sheet.cells[label].indices.to_numpy(zero_copy_only=False).astype("uint64")])
+        if len(np.unique(pairs, axis=1).T) != n:
+            return False
+    return True
+
+
+_FACTS = (
+    "amount",
+    "status",
+    "stage",
+    "closed_on",
+    "expected_close",
+    "created_at",
+    "owner",
+    "owner_id",
+    "account",
+    "name",
+)
 
 
 def _tell_key(entry: FileMapping, notes: Notes, table: Table) -> None:

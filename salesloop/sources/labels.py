@@ -22,7 +22,7 @@ _TRADITIONAL = str.maketrans(
 _BRACKET = re.compile(r"[(（\[【]([^)）\]】]*)[)）\]】]")
 _IN = re.compile(r"\bin (thousands|millions|k|m|thousand|million)\b", re.I)
 _UNIT_NOTE = re.compile(r"(?:单位|單位)\s*[:：为為]?\s*(?:人民币|RMB|CNY)?\s*[/／]?\s*([百千万亿萬億]{1,2}元?)")
-_POWERS = {"元": 0, "千元": 3, "千": 3, "万元": 4, "万": 4, "百万": 6, "百万元": 6, "千万": 7, "亿元": 8, "亿": 8, "k": 3, "thousands": 3,
+_POWERS = {"元": 0, "千元": 3, "千": 3, "万元": 4, "万": 4, "百万": 6, "百万元": 6, "千万": 7, "亿元": 8, "亿": 8, "千円": 3, "万円": 4, "百万円": 6, "億円": 8, "円": 0, "k": 3, "thousands": 3,
            "thousand": 3, "in thousands": 3, "000s": 3, "'000": 3, "000": 3, "m": 6, "mn": 6, "million": 6, "millions": 6,
            "in millions": 6}  # fmt: skip
 _ISO = ("CNY", "USD", "EUR", "GBP", "JPY", "HKD", "SGD", "AUD", "CAD", "INR", "KRW", "TWD", "CHF", "SEK", "NOK", "DKK",

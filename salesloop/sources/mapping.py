@@ -18,6 +18,7 @@ from salesloop.schema import TABLES
 from salesloop.sources.labels import kinds
 
 ASK = "?"
+_END = re.compile(r"(?:\.[A-Za-z]\w{0,7}){1,2}$")
 _NAMED = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _PART = re.compile(
     r"(?:[ _-]*20\d{2}[-_.]?\d{2}[-_.]?\d{2}(?:[-_. T]?\d{4,6})?|[ _-]*20\d{2}[-_.]?(?:0[1-9]|1[0-2])(?!\d)|[ _]*\(\d+\)"
@@ -57,7 +58,8 @@ class FileMapping(BaseModel):
     complete : bool
         A row that is missing from the export was deleted.
     repeats : str
-        Rows without an id that are equal in every column: ``keep`` each, or ``drop`` all but one.
+        Rows without an id that are equal in every column: ``keep`` each, or ``drop`` all but one; ``first``: of rows with
+        the same id the first is the record, the others are its lines.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -78,7 +80,7 @@ class FileMapping(BaseModel):
     currency: str | None = Field(None, pattern=r"^([A-Z]{3}|\?)$")
     zone: str | None = None
     complete: bool = False
-    repeats: Literal["keep", "drop"] = "drop"
+    repeats: Literal["keep", "drop", "first"] = "drop"
     encoding: str | None = None
     delimiter: str | None = None
     header_row: int | None = Field(None, ge=1)
@@ -124,9 +126,10 @@ def pattern(file: str) -> str:
     >>> pattern("2026年6月商机表.xlsx"), pattern("report1782849851234.csv"), pattern("Deals Mar 2026.csv")
     ('*商机表.xlsx', 'report*.csv', 'Deals*.csv')
     """
-    stem, dot, end = file.partition(".")
+    end = _END.search(file)
+    stem, ending = (file[: end.start()], end[0]) if end else (file, "")
     cut = _PART.sub("*", stem)
-    return f"{re.sub(r'[*]+', '*', cut)}{dot}{end}" if cut.strip("*") else file
+    return f"{re.sub(r'[*]+', '*', cut)}{ending}" if cut.strip("*") else file
 
 
 def read(source: Mapping | dict | str | Path | None) -> Mapping:

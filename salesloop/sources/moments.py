@@ -21,11 +21,13 @@ _WORD_DAY_FIRST = r"^(?P<d>\d{1,2})(?:st|nd|rd|th)?[-/ ,.]*#(?P<m>\d\d)#[-/ ,.]*
 _WORD_MONTH_FIRST = r"^#(?P<m>\d\d)#[-/ ,.]*(?P<d>\d{1,2})(?:st|nd|rd|th)?[-/ ,.]+(?P<y>\d{4})" + _CLOCK + "$"
 _WORD_YEAR_FIRST = r"^(?P<y>\d{4})[-/ ,.]*#(?P<m>\d\d)#[-/ ,.]*(?P<d>\d{1,2})" + _CLOCK + "$"
 _COMPACT = r"^(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})(?:[t ]?(?P<h>\d{2})(?P<mi>\d{2})(?P<s>\d{2})?)?$"
+_MONTH_ALONE = r"^(?:(?P<y>(?:19|20)\d{2})(?:[-/]| *)(?:#(?P<w>\d\d)#|(?P<m>1[0-2]|0?[1-9]))-?|#(?P<w2>\d\d)#[-/ ,.']*(?P<y2>(?:19|20)\d{2}))$"
+_QUARTER = r"^(?:(?P<y>(?:19|20)\d{2})[-/ ]*(?:q|第)(?P<q>[1-4])(?:季度?)?|q(?P<q2>[1-4])[-/ ]*(?P<y2>(?:19|20)\d{2}))$"
 _EPOCH = r"^(?P<n>\d{10}|\d{13})$"
 _SERIAL = r"^(?P<n>[2-7]\d{4}(?:\.\d+)?)$"
 _MONTHS = ("jan(?:uary)?", "feb(?:ruary)?", "mar(?:ch)?", "apr(?:il)?", "may", "june?", "july?", "aug(?:ust)?",
            "sept?(?:ember)?", "oct(?:ober)?", "nov(?:ember)?", "dec(?:ember)?")  # fmt: skip
-_PARTS = ("y", "m", "d", "h", "mi", "s", "f", "half", "half2", "zone", "a", "b", "c", "n")
+_PARTS = ("y", "m", "d", "h", "mi", "s", "f", "half", "half2", "zone", "a", "b", "c", "n", "w", "w2", "y2", "q", "q2")
 
 
 @dataclass
@@ -107,7 +109,7 @@ def _order_word(a: np.ndarray, b: np.ndarray, c: np.ndarray, two: bool) -> str:
     return "dmy" if bool((a == b).all()) else ""
 
 
-def parse(texts: pa.Array, *, order: str = "dmy", since_1904: bool = False) -> Moments:
+def parse(texts: pa.Array, *, order: str = "dmy", since_1904: bool = False, first: bool = False) -> Moments:
     """Return the moments that different texts stand for.
 
     Parameters
@@ -118,6 +120,8 @@ def parse(texts: pa.Array, *, order: str = "dmy", since_1904: bool = False) -> M
         How ``03/04/26`` is read; ``none``: it is no date.
     since_1904 : bool
         Whether bare serials count from 1904, as the workbook says.
+    first : bool
+        Whether a month or quarter alone stands for its first day; else it stands for its last one.
 
     Examples
     --------
@@ -126,13 +130,26 @@ def parse(texts: pa.Array, *, order: str = "dmy", since_1904: bool = False) -> M
     [datetime.datetime(2026, 3, 31, 14, 5), datetime.datetime(2025, 10, 7, 18, 55)]
     >>> found.ok.tolist()
     [True, True, True, False]
+    >>> parse(pa.array(["2026年9月", "Sep 2026", "2026Q3"])).us.astype("datetime64[us]").astype("datetime64[D]").astype(str).tolist()
+    ['2026-09-30', '2026-09-30', '2026-09-30']
     """
     n = len(texts)
     tidy = _tidy(texts)
     made = Moments(np.zeros(n, "int64"), np.zeros(n, bool), np.zeros(n, bool), np.zeros(n, bool))
     empty = values.is_null(tidy).to_numpy(zero_copy_only=False)
     left = np.flatnonzero(~empty)
-    layouts = (_YMD, _NUMERIC, _WORD_DAY_FIRST, _WORD_MONTH_FIRST, _COMPACT, _EPOCH, _SERIAL, _WORD_YEAR_FIRST)
+    layouts = (
+        _YMD,
+        _NUMERIC,
+        _WORD_DAY_FIRST,
+        _WORD_MONTH_FIRST,
+        _COMPACT,
+        _EPOCH,
+        _SERIAL,
+        _WORD_YEAR_FIRST,
+        _MONTH_ALONE,
+        _QUARTER,
+    )
     for layout in layouts:
         if not len(left) or (layout == _NUMERIC and order == "none"):
             continue
@@ -144,7 +161,10 @@ def parse(texts: pa.Array, *, order: str = "dmy", since_1904: bool = False) -> M
                 for name in _PARTS
                 if found.type.get_field_index(name) >= 0
             }
-            _fill(made, left[hit], part, layout, order, since_1904)
+            if layout in (_MONTH_ALONE, _QUARTER):
+                _fill_span(made, left[hit], part, first=first)
+            else:
+                _fill(made, left[hit], part, layout, order, since_1904)
             left = left[~hit]
     made.ok = made.valid | empty
     return made
@@ -165,6 +185,21 @@ def _fill(made: Moments, at: np.ndarray, part: dict, layout: str, order: str, si
     days, real = _days(y, m, d)
     shift, zoned = _zone(part, len(at))
     made.us[at], made.zoned[at], made.valid[at] = days * DAY + clock - shift, zoned, real & sound
+
+
+def _fill_span(made: Moments, at: np.ndarray, part: dict, *, first: bool) -> None:
+    """Place a month or quarter that stands without a day on its last day, or on its first one."""
+    y = _ints(part["y"]) + _ints(part["y2"])
+    q = _ints(part["q"]) + _ints(part["q2"]) if "q" in part else np.zeros(len(at), "int64")
+    m = 3 * q if "q" in part else _ints(part["m"]) + _ints(part["w"]) + _ints(part["w2"])
+    month = ((y - 1970) * 12 + m - 1).astype("datetime64[M]")
+    start = month - (2 if "q" in part else 0)
+    day = (
+        start.astype("datetime64[D]").astype("int64")
+        if first
+        else (month + 1).astype("datetime64[D]").astype("int64") - 1
+    )
+    made.us[at], made.valid[at] = day * DAY, (y >= 1900) & (m >= 1)
 
 
 def _calendar(part: dict, layout: str, order: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -15,6 +15,12 @@ from salesloop.sources.build import Built
 _OWNED = ("opportunities", "leads", "accounts", "contacts", "activities", "orders", "order_lines")
 
 
+_LEFT = re.compile(
+    r"\s*[(（\[](?:inactive|deactivated|disabled|former|ex|left|离职|已离职|停用|已停用|inaktiv|inactif)[)）\]]\s*$",
+    re.I,
+)
+
+
 def norm(name: str) -> str:
     """Return a person's name as it is compared.
 
@@ -22,8 +28,12 @@ def norm(name: str) -> str:
     --------
     >>> norm(" Moses  FRASE ") == norm("moses frase"), norm("张 三") == norm("张三")
     (True, True)
+    >>> norm("Berg, Anna (Inactive)") == norm("Anna Berg"), norm("李四（离职）") == norm("李四")
+    (True, True)
     """
-    folded = " ".join(name.split()).casefold()
+    folded = " ".join(_LEFT.sub("", name).split()).casefold()
+    last, comma, first = folded.partition(", ")
+    folded = f"{first} {last}" if comma and "," not in first else folded
     return folded.replace(" ", "") if re.search("[\u3400-\u9fff]", folded) else folded
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from salesloop.errors import DataError, SalesloopError, raise_all
-from salesloop.sources import delimited, workbook
+from salesloop.sources import delimited, markup, workbook
 from salesloop.sources.labels import known_keys
 from salesloop.sources.sheet import Sheet
 
@@ -144,6 +144,8 @@ def read(file: Path, *, options: dict | None = None) -> list[Sheet]:
         sheets = [workbook.read_parquet(data, name)]
     elif not data:
         sheets = [Sheet(name, problem="empty")]
+    elif markup.is_markup(data):
+        sheets = workbook.read_markup(data, name, header_row=told.get("header_row"), known=known_keys())
     elif file.suffix.lower() in (".xlsx", ".xlsm", ".xlsb", ".parquet", ".pq"):
         raise DataError(
             f"file {name}", found=f"no {file.suffix[1:].upper()} content", allowed="a complete file",

@@ -32,13 +32,18 @@ def settle(sheet: Sheet, entry: FileMapping, notes: Notes, label: str, known: di
     if flagged:
         used = " and ".join(repr(entry.columns[name]) for name in _FLAGS if name in entry.columns)
         notes.assumptions.append(f"{entry.file}: what {len(flagged)} texts of {label!r} mean is told by {used}")
+    yes_no = _by_yes_and_no(sheet, entry, label, unsure)
+    if yes_no:
+        notes.assumptions.append(
+            f"{entry.file}: no stage and no status: they follow from {label!r} and the closing date"
+        )
     chances = _by_probability(sheet, entry, label, unsure)
     if chances:
         notes.assumptions.append(
             f"{entry.file}: no stage and no status: {label!r} of 100 % is won, of 0 % lost, the rest open"
         )
-    known.update(flagged | chances)
-    unsure = [text for text in unsure if text not in flagged and text not in chances]
+    known.update(told := flagged | yes_no | chances)
+    unsure = [text for text in unsure if text not in told]
     for text in list(unsure):
         if _looks_open(sheet, entry, label, text, known):
             known[text] = "open"
@@ -77,6 +82,21 @@ def _by_flags(sheet: Sheet, entry: FileMapping, label: str, unsure: list[str]) -
         rows = _rows(sheet, label, [text])
         if rows.any():
             found[text] = "won" if won[rows].mean() > 0.5 else "lost" if over[rows].mean() > 0.5 else "open"
+    return found
+
+
+def _by_yes_and_no(sheet: Sheet, entry: FileMapping, label: str, unsure: list[str]) -> dict[str, str]:
+    """Return the status of yes and no of a flag of won deals: no is lost where such deals have a closing date, else open."""
+    if label != entry.columns.get("_is_won"):
+        return {}
+    said = dict(zip(unsure, values.flag(pa.array(unsure, pa.string())).to_pylist()))
+    found = {text: "won" for text, yes in said.items() if yes}
+    no = [text for text, yes in said.items() if yes is False]
+    closing = entry.columns.get("closed_on")
+    if no and closing is not None and closing != entry.columns.get("expected_close"):
+        dated = pc.invert(values.is_empty(sheet.cells[closing])).to_numpy(zero_copy_only=False)[_rows(sheet, label, no)]
+        if len(dated) and not 0.1 < dated.mean() < 0.9:
+            found |= dict.fromkeys(no, "lost" if dated.mean() >= 0.9 else "open")
     return found
 
 

@@ -37,8 +37,9 @@ def tidied(sheet: Sheet) -> Sheet:
                 sheet.stated = {
                     label: text for label, text in zip(sheet.labels, cells) if text and not header.is_total([text])
                 }
-        elif header.is_footer(cells):
+        elif header.is_footer(cells) or _is_header(sheet, cells):
             _aside(sheet, keep, at, cells, total=False)
+            _group_title(sheet, keep, at, usual)
     _remarks_at_the_end(sheet, keep, usual)
     made = sheet.take(keep) if not keep.all() else sheet
     for label in sheet.labels:
@@ -71,7 +72,7 @@ def _candidates(sheet: Sheet) -> list[int]:
     hits = np.zeros(len(sheet), bool)
     for place, label in enumerate(sheet.labels):
         texts = sheet.cells[label].dictionary
-        said = pc.is_in(texts, value_set=pa.array(_COUNTED))
+        said = pc.is_in(texts, value_set=pa.array([*_COUNTED, label] if place < _FIRST else _COUNTED))
         if place < _FIRST:
             said = pc.or_(
                 said, pc.match_substring_regex(texts, _STARTS + r"|(?i)(total|gesamt|合计|总计|小计|汇总|合計|小計)$")
@@ -107,6 +108,24 @@ def _is_count(cells: list[str], usual: int) -> bool:
         and len(words) < len(filled)
         and all(text in _COUNTED for text in words)
     )
+
+
+def _is_header(sheet: Sheet, cells: list[str]) -> bool:
+    """Return whether a row repeats the header, as boards with groups and pages do."""
+    same = sum(1 for label, text in zip(sheet.labels, cells) if text and label.split(" (")[0] == text.split(" (")[0])
+    return same >= 2 and same >= 0.8 * _filled(cells)
+
+
+def _group_title(sheet: Sheet, keep: np.ndarray, at: int, usual: int) -> None:
+    """Set aside the name of a group that stands alone above a repeated header."""
+    if (
+        at
+        and keep[at - 1]
+        and usual > 2
+        and _filled(above := _cells(sheet, at - 1)) == 1
+        and _is_header(sheet, _cells(sheet, at))
+    ):
+        _aside(sheet, keep, at - 1, above, total=False)
 
 
 def _remarks_at_the_end(sheet: Sheet, keep: np.ndarray, usual: int) -> None:

@@ -31,7 +31,7 @@ _UNITS = {"千": 3, "万": 4, "十万": 5, "百万": 6, "千万": 7, "亿": 8, "
 _LATIN = {"k": 3, "m": 6, "mn": 6, "mm": 6, "mio": 6, "b": 9, "bn": 9}
 _CODES = {"¥": "¥", "rmb": "CNY", "cny": "CNY", "人民币": "CNY", "元": "CNY", "us$": "USD", "$": "$", "usd": "USD",
           "美元": "USD", "€": "EUR", "eur": "EUR", "欧元": "EUR", "£": "GBP", "gbp": "GBP", "hk$": "HKD", "hkd": "HKD",
-          "港币": "HKD", "₹": "INR", "inr": "INR", "jpy": "JPY", "日元": "JPY", "s$": "SGD", "sgd": "SGD",
+          "港币": "HKD", "円": "JPY", "원": "KRW", "₹": "INR", "inr": "INR", "jpy": "JPY", "日元": "JPY", "s$": "SGD", "sgd": "SGD",
           "r$": "BRL", "brl": "BRL", "zł": "PLN", "pln": "PLN", "₽": "RUB", "฿": "THB", "thb": "THB", "₺": "TRY", "₫": "VND",
           "sek": "SEK", "nok": "NOK", "dkk": "DKK", "mxn": "MXN", "nzd": "NZD", "zar": "ZAR", "myr": "MYR", "idr": "IDR",
           "rs.": "INR", "fr.": "CHF", "sfr.": "CHF",

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from salesloop.errors import DataError
-from salesloop.sources import header, tails
+from salesloop.sources import header, markup, tails
 from salesloop.sources.sheet import Sheet, from_arrays
 
 EXACT = 2**53
@@ -61,6 +61,41 @@ def read_workbook(
             sheet.notes.append(f"the workbook hides {hidden:,} rows (by a filter?); they are read as well")
         if since:
             sheet.notes.append("the workbook counts its days from 1904")
+        made.append(sheet)
+    return made
+
+
+def read_markup(
+    data: bytes, name: str, *, header_row: int | None = None, known: frozenset[str] | None = None
+) -> list[Sheet]:
+    """Return the tables of an HTML page or XML text that bears a workbook's ending, each a sheet.
+
+    Parameters
+    ----------
+    data : bytes
+        The file's content.
+    name : str
+        The file's name.
+    header_row, known : optional
+        As for `read_workbook`.
+
+    Raises
+    ------
+    DataError
+        It holds no table.
+    """
+    found = [table for table in markup.rows(data, name) if len(table) > 1]
+    if not found:
+        raise DataError(
+            f"file {name}", found="a page without a table", allowed="a table as CSV, XLSX or Parquet",
+            next_step="export the table again",
+        )  # fmt: skip
+    made = []
+    for number, rows in enumerate(found, 1):
+        width = max(map(len, rows))
+        padded = [[*row, *[""] * (width - len(row))] for row in rows]
+        sheet = _sheet(name, f"table {number}" if len(found) > 1 else "", padded, header_row, known)
+        sheet.encoding = "html" if sheet.kind == "xlsx" else sheet.encoding
         made.append(sheet)
     return made
 

@@ -11,7 +11,7 @@ import duckdb
 import pandas as pd
 
 from salesloop import periods
-from salesloop.errors import ParameterError
+from salesloop.errors import DataError, ParameterError
 from salesloop.schema import PLAN_TABLES
 from salesloop.store.base import filled, one, opened, versions
 from salesloop.store.state import View
@@ -22,7 +22,7 @@ def cut_off(unit: str) -> dt.date:
 
     Raises
     ------
-    ParameterError
+    DataError
         Nothing dated was imported yet.
     """
     with opened(unit) as connection:
@@ -69,8 +69,25 @@ def span(connection: duckdb.DuckDBPyConnection) -> tuple[dt.date, dt.date]:
     """Return the first day of the data and the cut-off."""
     low, high = one(connection, "SELECT min(first_day), max(cut_off) FROM imports")
     if low is None or high is None:
-        raise ParameterError("data", found="nothing that bears a day", next_step="import an export of deals")
+        raise _undated(connection)
     return low, high
+
+
+_WANTED = {"opportunities": "closed_on, created_at", "leads": "created_at", "orders": "ordered_on", "order_lines": "ordered_on",
+           "payments": "paid_on", "activities": "done_at, created_at", "stage_events": "at"}  # fmt: skip
+
+
+def _undated(connection: duckdb.DuckDBPyConnection) -> DataError:
+    """Return the error that says which tables are there and which days they lack."""
+    told = []
+    for name in filled(connection):
+        (n,) = one(connection, f"SELECT count(*) FROM {versions(name)}")
+        told.append(f"{n:,} rows of {name}" + (f" without {_WANTED[name]}" if name in _WANTED else ""))
+    return DataError(
+        "days of the data", found="none: " + (", ".join(told) or "no table"),
+        allowed="deals with the day of their closing and creation, or orders with their day: a month is made of these",
+        next_step="export the tables with these columns (or name them under columns: in the unit's mapping.yml), then import again",
+    )  # fmt: skip
 
 
 def cut_off_by(connection: duckdb.DuckDBPyConnection, until: dt.date, last: int) -> dt.date:
