@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from salesloop.messages import Text
 
 MOST_ROWS, MOST_CHARACTERS = 500, 300
-SIGHT, SLACK = 12, 3
+SIGHT, SLACK = 10, 2
 """Rows of a table in sight; the rest stands behind a fold unless it is no more than the slack."""
 WIDE, WIDEST = 9, 12
 """Columns from which a table is set in smaller print."""
