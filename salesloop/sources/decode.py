@@ -145,7 +145,7 @@ def _eight_bits(data: bytes) -> Decoded:
         ("cp932", "Japanese", _is_japanese),
         ("big5", "traditional Chinese", _is_traditional),
     ):
-        if (found := _strict(data, other)) is not None and plausible(found[:_SAMPLE], chinese):
+        if (found := _strict(data, other)) is not None and plausible(found[:_SAMPLE], text or ""):
             return Decoded(found.encode(), other, f"read as {other}: no UTF-8, and plausible {told}")
     if chinese and text is not None:
         return Decoded(text.encode(), "gb18030", "read as GB18030: no UTF-8, and plausible Chinese")
@@ -163,21 +163,21 @@ def _strict(data: bytes, encoding: str) -> str | None:
         return None
 
 
-def _is_japanese(text: str, chinese: bool) -> bool:
+def _is_japanese(text: str, _: str) -> bool:
     """Return whether a cp932 reading makes sense: kana in plain width, and few of half width."""
     kana, half = len(_KANA.findall(text)), len(_HALF.findall(text))
     wide = kana + len(_HANZI.findall(text))
     return kana >= 2 and kana >= 0.1 * wide and half <= 0.1 * wide
 
 
-def _is_traditional(text: str, chinese: bool) -> bool:
-    """Return whether a Big5 reading makes sense: nearly all of its characters are the common ones of Big5."""
+def _is_traditional(text: str, simplified: str) -> bool:
+    """Return whether a Big5 reading makes sense: its characters are the common ones, and those of a GB18030 reading are not."""
     hanzi = _HANZI.findall(text)
     if len(hanzi) < 4 or _PRIVATE.search(text):
         return False
     common = sum(1 for sign in hanzi if 0xA4 <= sign.encode("big5", "replace")[0] <= 0xC6) / len(hanzi)
     alone = sum(len(found) for found in _ALONE.findall(text)) / len(hanzi)
-    return common >= (0.97 if chinese else 0.8) and alone <= 0.1
+    return common >= 0.8 and alone <= 0.1 and (not _is_chinese(simplified) or _level_one_share(simplified) < 0.85)
 
 
 def _is_chinese(text: str) -> bool:
@@ -185,9 +185,14 @@ def _is_chinese(text: str) -> bool:
     hanzi = _HANZI.findall(text)
     if not hanzi or _PRIVATE.search(text):
         return False
-    common = sum(1 for sign in hanzi if _level_one(sign)) / len(hanzi)
     alone = sum(len(found) for found in _ALONE.findall(text)) / len(hanzi)
+    common = _level_one_share(text)
     return common >= 0.6 and alone <= 0.2
+
+
+def _level_one_share(text: str) -> float:
+    hanzi = _HANZI.findall(text)
+    return sum(1 for sign in hanzi if _level_one(sign)) / len(hanzi)
 
 
 def _level_one(sign: str) -> bool:
