@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench import level_breaks
 from salesloop import periods
 from salesloop.metrics import series
-from salesloop.metrics.series import breaks, calendar, pool, season, stack
+from salesloop.metrics.series import breaks, calendar, past, pool, season, stack
 
 AS_OF = dt.date(2026, 10, 31)
 
@@ -171,3 +172,40 @@ def test_m3_is_forecast_as_well_as_measured_elsewhere(shared_data):
     best = float((200 * np.abs(theirs - test) / (np.abs(theirs) + np.abs(test))).mean())
     assert smape["average"] < best * 1.01
     assert smape["average"] < smape["theta"] < smape["seasonal_naive"]
+
+
+def test_no_shape_of_steady_noise_is_taken_for_a_level_break_in_more_than_one_of_twenty():
+    rng, found = np.random.default_rng(12), {}
+    for length in (14, 21, 30, 48):
+        for kind, values in level_breaks.shapes(rng, 250, length):
+            found.setdefault(kind, []).append((breaks.mend(values)[1] >= 0).mean())
+    assert len(found) > 10
+    assert {kind: np.mean(shares) for kind, shares in found.items() if np.mean(shares) >= 0.05} == {}
+
+
+def test_a_level_break_is_measured_by_the_levels_on_either_side_and_mended():
+    values = np.r_[np.full(20, 100.0), np.full(16, 300.0)] * np.tile([0.95, 1.05, 1.0], 12)
+    mended, at, factor = breaks.mend(values[None])
+    assert at.tolist() == [20]
+    assert factor == pytest.approx([3.0], rel=0.03)  # 300 over 100, a little of which the season takes
+    assert mended[0, :20].mean() == pytest.approx(300, rel=0.03)
+    assert (mended[0, 20:] == values[20:]).all()
+
+
+def test_what_is_known_of_the_past_does_not_change_with_what_comes():
+    rng = np.random.default_rng(13)
+    values = 100 * np.exp(0.2 * rng.standard_normal((4, 40)))
+    values[0, 30:] *= 3  # a break that nobody could know of before
+    values[1, :5] = np.nan
+    months = pd.period_range("2023-07", periods=40, freq="M")
+    whole, regressors = past.whole(values, months, 3, "CN")
+    assert len(whole) == 43
+    late = past.earlier(values, 3, most=16, regressors=regressors)
+    _, early_regressors = past.whole(values[:, :36], months[:36], 3, "CN")
+    early = past.earlier(values[:, :36], 3, most=12, regressors=early_regressors)
+    for one in early:
+        (same,) = [other for other in late if other.end == one.end]
+        width = one.known.shape[1]
+        np.testing.assert_allclose(same.known[:, -width:], one.known)
+        assert np.isnan(same.known[:, :-width]).all()
+        np.testing.assert_allclose(same.factor, one.factor)
