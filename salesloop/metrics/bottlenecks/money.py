@@ -24,7 +24,7 @@ from salesloop.metrics.pipeline.model import leave_base, open_moves, paces
 from salesloop.metrics.pipeline.stays import exposures, visits
 
 HORIZON = 3
-MODEL_ERROR = 0.24
+MODEL_ERROR = 0.15
 """What the model itself may be off by, as a share of the money: measured on simulated companies."""
 CONFIDENCE = 0.90
 _Z = 1.645
@@ -338,9 +338,9 @@ def priced(cells: pd.DataFrame, stakes: Stakes | None, *, most: int = 4, q: floa
     -------
     DataFrame
         `cells` with ``money, money_low, money_high, n_open, flagged``, flagged first: changes before lasting
-        differences, most money first.
+        differences, most money first; last what is so with its segment everywhere.
     """
-    blank = {"money": np.nan, "money_low": np.nan, "money_high": np.nan, "n_open": 0}
+    blank = {"money": np.nan, "money_low": np.nan, "money_high": np.nan, "n_open": np.nan}
     told, spare = [], most
     for cell in cells.itertuples():
         likely = cell.found < 2 and cell.own_q <= q
@@ -350,6 +350,7 @@ def priced(cells: pd.DataFrame, stakes: Stakes | None, *, most: int = 4, q: floa
     money = pd.DataFrame(told, columns=list(blank), index=cells.index)
     made = cells.join(money)
     made["flagged"] = (made["found"] < 2) & (made[["q_value", "own_q"]].max(axis=1) <= q) & (made["money_low"] > 0)
-    rank = np.select([made["flagged"] & (made["nature"] == "change"), made["flagged"]], [0, 1], 2)
+    trait = (made["found"] < 2) & (made["own_q"] > q)
+    rank = np.select([made["flagged"] & (made["nature"] == "change"), made["flagged"], ~trait], [0, 1, 2], 3)
     made = made.assign(rank=rank, worth=np.where(made["flagged"], -made["money"], made["p_value"]))
     return made.sort_values(["rank", "worth"], kind="stable").drop(columns=["rank", "worth", "found"]).reset_index(drop=True)  # fmt: skip
