@@ -22,18 +22,6 @@ def changes(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     return ax
 
 
-def win_rates(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
-    """Draw the six win rates with their intervals, ours in blue."""
-    ax = style.figure(narrow, rows=max(len(table), 2))
-    if table["value"].isna().all():
-        return style.empty(ax, text.t("kpi.label.nothing"))
-    colors = [style.BLUE if kind == "win_rate" else style.TOTAL for kind in table["kind"]]
-    names = [text.word(kind, "kpi") for kind in table["kind"]]
-    style.intervals(ax, names, table["value"], table["low"], table["high"], text=text, colors=colors)
-    ax.set_xlim(left=0)
-    return ax
-
-
 def bridge_pvm(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     """Draw the bridge of sales: volume, mix, price, products, currency."""
     return _bridge(table, ("start", "end"), text, narrow)

@@ -12,7 +12,9 @@ from salesloop.errors import ParameterError
 from salesloop.metrics.intervals import z
 
 MONTHS = 12
-SUMMARY = ("subject", "dimension", "n", "score", "low", "high", "self", "self_gap", "spread", "kinds", "mark")
+KINDS = ("manager", "peer", "customer")
+SUMMARY = ("subject", "dimension", "n", "score", "low", "high", "self", "self_gap", "spread", "kinds", "mark",
+           "n_manager", "n_peer", "n_customer")  # fmt: skip
 AGREEMENT = ("dimension", "n", "subjects", "icc", "gap", "verdict")
 PROBLEMS = ("problem", "period", "rater", "subject", "dimension", "score", "scale")
 _RANGE = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:-|to|–|~|至|到|\.\.)\s*(\d+(?:\.\d+)?)")
@@ -123,7 +125,7 @@ def summary(usable: pd.DataFrame) -> pd.DataFrame:
         ``subject, dimension``; ``n`` raters other than the subject; ``score`` (0-1, the mean of the kinds of raters, each
         rater's own leniency taken out where that rater judged three or more), ``low, high`` (95 %, from the spread over raters; NaN
         under 2), ``self``, ``self_gap`` (own less others'), ``spread`` (standard deviation over raters), ``kinds``,
-        ``mark`` (self_only: nobody else judged; one_rater; or None). In the order of names: no ranking.
+        ``mark`` (self_only: nobody else judged; one_rater; or None), ``n_manager, n_peer, n_customer`` raters of each kind. In the order of names: no ranking.
     """
     if usable.empty:
         return pd.DataFrame(columns=list(SUMMARY))
@@ -140,7 +142,8 @@ def summary(usable: pd.DataFrame) -> pd.DataFrame:
         mark = "self_only" if not n else "one_rater" if n == 1 else None
         rows.append((subject, dimension, n, score, max(score - half, 0.0) if n > 1 else np.nan,
                      min(score + half, 1.0) if n > 1 else np.nan, mine, mine - score, spread,
-                     ", ".join(sorted(by_kind.index)), mark))  # fmt: skip
+                     ", ".join(sorted(by_kind.index)), mark,
+                     *(others.loc[others["rater_kind"] == kind, "rater"].fillna("?").nunique() for kind in KINDS)))  # fmt: skip
     return pd.DataFrame(rows, columns=list(SUMMARY))
 
 

@@ -17,8 +17,9 @@ COLUMNS = ("rep", "score", "low", "high", "rank", "rank_first", "rank_last", "ke
 
 
 def attainments(
-    facts: pd.DataFrame, targets: pd.DataFrame, measure: str, *, period: pd.Period, everyone: list[str]
-) -> pd.DataFrame:
+    facts: pd.DataFrame, targets: pd.DataFrame, measure: str, *, period: pd.Period, everyone: list[str],
+    started: pd.Series | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Return each rep's attainment of an additive measure over twelve months, with its error from chance.
 
     Parameters
@@ -27,13 +28,15 @@ def attainments(
         ``on, value, rep``.
     targets : DataFrame
         The plan file's rows; only months in which a rep has a target count. Where nobody has one, a rep is held against
-        the mean of all.
+        what all brought a rep and month, for the months that the rep was there.
     measure : str
         The measure.
     period : Period
         The last of the twelve months.
     everyone : list of str
         The reps.
+    started : Series, optional
+        First days by name; who is not in it was there all the time.
 
     Returns
     -------
@@ -52,8 +55,9 @@ def attainments(
         inside = inside.merge(plan[["name", "period"]], left_on=["rep", "month"], right_on=["name", "period"])
         whole = plan.groupby("name")["amount"].sum().reindex(everyone)
     else:
-        mean = inside[inside["rep"].isin(everyone)]["value"].sum() / max(len(everyone), 1)
-        whole = pd.Series(mean if mean > 0 else np.nan, index=everyone)
+        there = _months_there(everyone, started, period)
+        mean = inside[inside["rep"].isin(everyone)]["value"].sum() / max(float(there.sum()), 1.0)
+        whole = (there * mean).where((there * mean) > 0)
     sums = inside.groupby("rep")[["value", "square"]].sum().reindex(everyone).fillna(0.0)
     n = inside.groupby("rep").size().reindex(everyone).fillna(0)
     least = inside["square"].mean() if len(inside) else np.nan
@@ -61,6 +65,14 @@ def attainments(
     return pd.DataFrame(
         {"rep": everyone, "value": (sums["value"] / whole).to_numpy(), "se": error.to_numpy(), "n": n.to_numpy()}
     )
+
+
+def _months_there(everyone: list[str], started: pd.Series | None, period: pd.Period) -> pd.Series:
+    """Return how many of the twelve months each rep was there, the month of the first day counted whole."""
+    there = pd.Series(float(MONTHS), index=everyone)
+    for name, day in ({} if started is None else started.reindex(everyone).dropna()).items():
+        there[name] = float(min(max((period - pd.Timestamp(day).to_period("M")).n + 1, 0), MONTHS))
+    return there
 
 
 def from_indexes(reps: pd.DataFrame) -> pd.DataFrame:

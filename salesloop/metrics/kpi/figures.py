@@ -9,7 +9,7 @@ import pandas as pd
 
 from salesloop.metrics.kpi import composite as made
 
-MOST_REPS = 40
+MOST_REPS, MOST_DIMENSIONS = 40, 3
 
 
 def changes(card: pd.DataFrame) -> pd.DataFrame:
@@ -28,9 +28,11 @@ def reps(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def spread(table: pd.DataFrame, last: int = 8) -> pd.DataFrame:
-    """Return quartiles of attainment for the last quarters that have them: ``period, p25, median, p75, n``."""
+    """Return the spread of attainment for the last quarters that have quartiles, with how many reached their target."""
     rows = table.dropna(subset=["median"]).tail(last)
-    return rows[["period", "p25", "median", "p75", "n"]].reset_index(drop=True)
+    return rows[["period", "n", "p25", "median", "p75", "reached", "reached_low", "reached_high"]].reset_index(
+        drop=True
+    )
 
 
 def retained(table: pd.DataFrame) -> pd.DataFrame:
@@ -63,9 +65,68 @@ def ends(bridge: pd.DataFrame) -> dict[str, float | None]:
     return {"start": float(bridge["amount"].iloc[0]), "end": float(bridge["amount"].iloc[-1])}
 
 
+def scored(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the reps whom a composite can say something about: still here, and with enough decided deals for a verdict."""
+    early = table["verdict"].isin(["no_deals", "too_early"])
+    return table[~early & ~table["gone"].fillna(False).astype(bool)].reset_index(drop=True)
+
+
+def beside(composite: pd.DataFrame, assessed: pd.DataFrame) -> pd.DataFrame:
+    """Return the composite with what others say of each rep beside it, a column a dimension (0-1); no part of the score.
+
+    Parameters
+    ----------
+    composite : DataFrame
+        From `composite.composite`.
+    assessed : DataFrame
+        From `assess.summary`; of more than three dimensions those with the most raters.
+    """
+    if composite.empty or assessed.empty:
+        return composite
+    told = assessed[assessed["score"].notna()]
+    most = told.groupby("dimension")["n"].sum().sort_values(ascending=False, kind="stable").head(MOST_DIMENSIONS).index
+    wide = told[told["dimension"].isin(most)].pivot_table(
+        index="subject", columns="dimension", values="score", aggfunc="first"
+    )
+    wide = wide[[name for name in sorted(wide.columns) if name not in composite]]
+    return composite.merge(wide.rename_axis(columns=None), left_on="rep", right_index=True, how="left")
+
+
+def page_card(card: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the scorecard as the page shows it: what is counted, and the shares, whose changes are points of a share.
+
+    The coverage that is needed stands as the target of coverage; deal size and the win rate by value stand in tables of
+    their own.
+    """
+    needed = card.set_index("measure")["value"].get("coverage_needed", np.nan)
+    shown = card[~card["measure"].isin(["coverage_needed", "win_rate_value", "won_deal_size"])].copy()
+    shown.loc[shown["measure"] == "coverage", "target"] = needed
+    share = shown["uom"] == "share"
+    return shown[~share].reset_index(drop=True), shown[share].reset_index(drop=True)
+
+
+def latest_first(table: pd.DataFrame, quota: pd.DataFrame) -> pd.DataFrame:
+    """Return a table by quarter with the latest quarter that is over first, and the running one last.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With the column ``period``.
+    quota : DataFrame
+        From `attain.by_rep`: tells which quarters are over.
+    """
+    over = set(quota.loc[quota["complete"].astype(bool), "period"]) if len(quota) else set()
+    told = table.assign(_over=table["period"].isin(over))
+    return (
+        told.sort_values(["_over", "period"], ascending=False, kind="stable")
+        .drop(columns="_over")
+        .reset_index(drop=True)
+    )
+
+
 def parts(
     weights: Mapping[str, float], facts: Callable[[str], pd.DataFrame], targets: pd.DataFrame, table: pd.DataFrame,
-    assessed: pd.DataFrame, *, period: pd.Period, include_assessments: bool = False,
+    assessed: pd.DataFrame, *, period: pd.Period, include_assessments: bool = False, started: pd.Series | None = None,
 ) -> dict[str, pd.DataFrame]:  # fmt: skip
     """Return what the composite is made of: an attainment or index for each measure that unit.yml weighs.
 
@@ -78,9 +139,11 @@ def parts(
     targets : DataFrame
         The plan file's rows.
     table : DataFrame
-        From `fair.reps`; its index stands for win rate.
+        From `scored`; its index stands for win rate.
     assessed : DataFrame
         From `assess.summary`; counts only if the unit says so.
+    started : Series, optional
+        First days by name: who came later is held against fewer months.
     """
     names = table.loc[table["verdict"] != "no_deals", "rep"].tolist()
     found: dict[str, pd.DataFrame] = {}
@@ -93,7 +156,9 @@ def parts(
         else:
             told = facts(measure)
             if len(told) and told["weight"].isna().all():
-                found[measure] = made.attainments(told, targets, measure, period=period, everyone=names)
+                found[measure] = made.attainments(
+                    told, targets, measure, period=period, everyone=names, started=started
+                )
     return found
 
 

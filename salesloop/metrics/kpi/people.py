@@ -40,7 +40,7 @@ def marks(
     -------
     DataFrame
         ``rep``, ``started_on``, ``mark`` (new: under six months; part_period: began or left within the last twelve; left; or
-        None).
+        None), ``gone`` (whether the rep has left by that day).
     """
     day = pd.Timestamp(as_of)
     left = reps.drop_duplicates("rep_id").set_index("rep_id")["left_on"].rename(index=shown)
@@ -56,5 +56,5 @@ def marks(
             mark = "new"
         elif pd.notna(first) and first > day - pd.DateOffset(months=12):
             mark = "part_period"
-        rows.append((name, first, mark))
-    return pd.DataFrame(rows, columns=["rep", "started_on", "mark"]).astype({"started_on": "datetime64[us]"})
+        rows.append((name, first, mark, bool(gone)))
+    return pd.DataFrame(rows, columns=["rep", "started_on", "mark", "gone"]).astype({"started_on": "datetime64[us]"})

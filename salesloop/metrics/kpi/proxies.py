@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
 import pandas as pd
 
+from salesloop.metrics import intervals
 from salesloop.metrics.execution.moves import last_touch
 from salesloop.metrics.kpi.winrates import ratio
 
@@ -89,6 +91,13 @@ def _kept(held: pd.DataFrame, bought: pd.DataFrame, day: pd.Timestamp) -> list[t
     for rep, group in held[held["account_id"].isin(was[was > 0].index)].groupby("rep"):
         before = was.reindex(group["account_id"])
         after = now.reindex(group["account_id"]).fillna(0.0).clip(upper=before)
-        value, half = ratio(after.to_numpy(), before.to_numpy())
-        rows.append((rep, float(len(before)), value, max(value - half, 0.0), min(value + half, 1.0)))
+        rows.append((rep, float(len(before)), *_bounded(after.to_numpy(), before.to_numpy())))
     return rows
+
+
+def _bounded(part: np.ndarray, whole: np.ndarray) -> tuple[float, float, float]:
+    """Return a ratio of sums with its interval; where nothing or all was kept, what so few customers allow (Wilson)."""
+    value, half = ratio(part, whole)
+    if half == 0.0:
+        return value, *intervals.wilson(round(value * len(whole)), len(whole))
+    return value, max(value - half, 0.0), min(value + half, 1.0)

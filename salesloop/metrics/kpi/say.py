@@ -12,6 +12,8 @@ SCORECARD = {"measure": "word", "value": "uom", "n": "count", "low": "uom", "hig
              "year_low": "uom", "year_high": "uom", "year_verdict": "word", "detectable": "uom"}  # fmt: skip
 SCORECARD_SHOWN = ("measure", "value", "low", "high", "n", "window", "target", "change", "verdict", "year_change", "year_verdict",
                    "detectable")  # fmt: skip
+SHARES = SCORECARD | dict.fromkeys(("value", "low", "high", "target"), "percent") | dict.fromkeys(
+    ("change", "change_low", "change_high", "year_change", "year_low", "year_high", "detectable"), "points")  # fmt: skip
 WIN_RATES = {"kind": "word", "value": "percent", "low": "percent", "high": "percent", "n": "count", "won": "count"}
 COVERAGE = {"period": "period", "target": "money", "won": "money", "open": "money", "n_open": "count", "coverage": "ratio",
             "coverage_needed": "ratio", "n_past": "count", "conversion": "percent"}  # fmt: skip
@@ -41,11 +43,21 @@ MISSING = {"period": "period", "n": "count", "actual": "money"}
 DOUBLED = {"period": "period", "level": "word", "measure": "word", "n": "count", "least": "number", "most": "number"}
 SPREAD = {"period": "period", "n": "count", "p25": "percent", "median": "percent", "p75": "percent", "reached": "percent",
           "reached_low": "percent", "reached_high": "percent"}  # fmt: skip
-COMPOSITE = {"score": "percent", "low": "percent", "high": "percent", "rank": "count", "rank_first": "count", "rank_last": "count",
-             "keeps": "percent", "n": "count"}  # fmt: skip
-ASSESSED = {"n": "count", "score": "percent", "low": "percent", "high": "percent", "self": "percent", "self_gap": "points",
-            "spread": "percent", "mark": "word"}  # fmt: skip
-AGREEMENT = {"n": "count", "subjects": "count", "icc": "ratio", "gap": "percent", "verdict": "word"}
+COMPOSITE = {"score": "ratio", "low": "ratio", "high": "ratio", "rank": "count", "rank_first": "count", "rank_last": "count",
+             "keeps": "chance", "n": "count"}  # fmt: skip
+COMPOSITE_SHOWN = ("rep", "score", "low", "high", "rank", "rank_first", "rank_last", "keeps")
+ASSESSED = {"dimension": "word", "n": "count", "n_manager": "count", "n_peer": "count", "n_customer": "count", "score": "ratio", "low": "ratio",
+            "high": "ratio", "self": "ratio", "self_gap": "ratio", "spread": "ratio", "mark": "word"}  # fmt: skip
+ASSESSED_SHOWN = ("subject", "dimension", "n_manager", "n_peer", "n_customer", "score", "low", "high", "self", "self_gap",
+                  "spread", "mark")  # fmt: skip
+AGREEMENT = {
+    "dimension": "word",
+    "n": "count",
+    "subjects": "count",
+    "icc": "ratio",
+    "gap": "percent",
+    "verdict": "word",
+}
 PROBLEMS = {"problem": "word", "score": "number"}
 PROXIES = {"n_deals": "count", "worked_by_several": "percent", "n_accounts": "count", "contacts_per_account": "number",
            "n_open": "count", "days_since_touch": "days", "n_kept": "count", "retention": "percent", "retention_low": "percent",
@@ -237,8 +249,8 @@ def quarters(spread: pd.DataFrame, gaps: pd.DataFrame, table: pd.DataFrame, twic
     return told
 
 
-def composite(table: pd.DataFrame, weights: dict[str, float]) -> list[Sentence]:
-    """Say how many reps can be ranked at all and how much the order hangs on the weights."""
+def composite(table: pd.DataFrame, weights: dict[str, float], everyone: pd.DataFrame) -> list[Sentence]:
+    """Say how many reps can be ranked at all, how much the order hangs on the weights, and who is not scored."""
     if table.empty:
         return [("kpi.composite_none", {})]
     ranked = int(table["rank"].notna().sum())
@@ -246,9 +258,12 @@ def composite(table: pd.DataFrame, weights: dict[str, float]) -> list[Sentence]:
     told: list[Sentence] = [(key, {"ranked": ranked, "of": len(table)})]
     if ranked:
         told.append(("kpi.composite_stable", {"keeps": table["keeps"].median()}))
-    absent = [name for name in weights if name not in table and weights[name] > 0]
-    if absent:
-        told.append(("kpi.composite_absent", {"names": ", ".join(absent), "n": len(absent)}))
+    told += [("kpi.composite_absent", {"measure": name}) for name in weights if name not in table and weights[name] > 0]
+    missing = everyone.loc[~everyone["rep"].isin(table["rep"]) & (everyone["n"] > 0), "rep"]
+    if len(missing):
+        told.append(
+            ("kpi.composite_not_scored", {"n": len(missing), "least": fair.LEAST_DEALS, "names": _names(missing)})
+        )
     return told
 
 

@@ -12,6 +12,7 @@ from salesloop import periods
 from salesloop.errors import ParameterError
 from salesloop.metrics import intervals, measures
 from salesloop.metrics.execution.pace import base_targets, target_of
+from salesloop.metrics.feedback import scores
 from salesloop.metrics.kpi import retention, velocity, winrates
 
 COLUMNS = (
@@ -21,7 +22,7 @@ COLUMNS = (
 RATE_MONTHS = 6
 """Months that a rate is taken over: one month of it is noise."""
 LEAST_RATE, LEAST_SUM = 20, 5
-LOWER_IS_BETTER = ("cycle_days",)
+LOWER_IS_BETTER, SATISFACTION = ("cycle_days",), ("csat", "nps")
 Z95 = intervals.z(0.95)
 _UOM = {"new_customers": "count", "activities": "count", "win_rate": "share", "csat": "share", "nps": "score"}
 Side = tuple[float, float, float, float]
@@ -60,14 +61,15 @@ def scorecard(
     DataFrame
         ``measure, value``; ``n`` facts behind it; ``low, high`` (95 %, from chance alone); ``target`` of the month;
         ``change`` against the stretch of equal length before with ``change_low, change_high``; ``verdict`` (better,
-        worse, no_change, too_little, unknown); ``window`` in months (sums 1, rates 6, retention 12); the same against
+        worse, no_change, too_little, unknown); ``window`` in months (sums 1, rates 6, satisfaction 1, 3 or 12 by how many answered, retention 12); the same against
         the year before (``year_change`` ...); ``detectable``: the smallest change that could have been told.
     """
     better = (*LOWER_IS_BETTER, *lower_is_better)
     rows = []
     for measure, table in facts.items():
         rate = measures.is_rate(table, measure)
-        rows.append(_row(measure, _fact_sides(table, measure, rate, period), RATE_MONTHS if rate else 1,
+        length = _pooled(table, measure, rate, period)
+        rows.append(_row(measure, _fact_sides(table, measure, rate, period, length), length,
                          (uoms or {}).get(measure) or _UOM.get(measure, currency), measure in better))  # fmt: skip
     rows += _of_deals(deals, period, currency)
     rows += _of_customers(bought, period)
@@ -136,8 +138,14 @@ def _verdict(change: tuple[float, float, float], n: float, n_before: float, leas
     return "better" if (d > 0) != lower_better else "worse"
 
 
-def _fact_sides(table: pd.DataFrame, measure: str, rate: bool, period: pd.Period) -> list[Side]:
-    length = RATE_MONTHS if rate else 1
+def _pooled(table: pd.DataFrame, measure: str, rate: bool, period: pd.Period) -> int:
+    """Return over how many months a measure is taken; satisfaction over as many as on the page of feedback."""
+    if measure in SATISFACTION and len(table):
+        return scores.window(pd.DataFrame({"month": table["on"].dt.to_period("M")}), period)[0]
+    return RATE_MONTHS if rate else 1
+
+
+def _fact_sides(table: pd.DataFrame, measure: str, rate: bool, period: pd.Period, length: int) -> list[Side]:
     if table.empty:
         return [_NONE] * 3
     first = table["on"].min().to_period("M")
@@ -145,7 +153,7 @@ def _fact_sides(table: pd.DataFrame, measure: str, rate: bool, period: pd.Period
     sides = []
     for last in (period, period - length, period - 12):
         chosen = table[(month > last - length) & (month <= last)]
-        known = last - length + 1 >= first
+        known = measure in SATISFACTION or last - length + 1 >= first
         sides.append(
             (_of_rate(chosen, measure) if rate else total(chosen["value"].to_numpy(dtype=float))) if known else _NONE
         )
