@@ -18,6 +18,8 @@ from salesloop.sources.sheet import Sheet
 
 ARROW = {"id": pa.string(), "text": pa.string(), "word": pa.string(), "date": pa.date32(), "time": pa.timestamp("us"),
          "money": values.MONEY, "rate": pa.float64(), "number": pa.float64(), "count": pa.int64(), "flag": pa.bool_()}  # fmt: skip
+_SHARES_BY_SIGN = ("targets", "interventions", "market")
+"""Plan tables whose numbers may be shares: 20% there is 0.2."""
 PERIODS = {("targets", "period"), ("forecast_calls", "period"), ("assessments", "period"), ("market", "period"),
            ("fx_rates", "month")}  # fmt: skip
 MOST_MONEY = 10**15
@@ -210,6 +212,8 @@ def _numbers(frame: Frame, column: str, label: str, kind: str) -> pa.Array:
         )
     else:
         made = pc.cast(value, pa.float64())
+        if frame.table.name in _SHARES_BY_SIGN:
+            made = pc.if_else(pc.fill_null(found.percent, False), pc.divide(made, 100.0), made)
         if column == "minutes":
             made = pc.multiply(made, labels.minutes_of(label))
         made = pc.round(made).cast(pa.int64()) if kind == "count" else made

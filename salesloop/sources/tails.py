@@ -42,10 +42,20 @@ def tidied(sheet: Sheet) -> Sheet:
             _group_title(sheet, keep, at, usual)
     _remarks_at_the_end(sheet, keep, usual)
     made = sheet.take(keep) if not keep.all() else sheet
-    for label in sheet.labels:
-        if label in grouped:
-            _fill_down(made, label)
+    for label in _outline(made, grouped):
+        _fill_down(made, label)
     return made
+
+
+def _outline(sheet: Sheet, grouped: set[str]) -> list[str]:
+    """Return the columns that are given once a group: those known to be, and all with gaps left of the first full one."""
+    found = [label for label in sheet.labels if label in grouped]
+    for label in sheet.labels if grouped else ():
+        empty = values.is_empty(sheet.cells[label]).to_numpy(zero_copy_only=False)
+        if label not in grouped and (empty[:1].all() or not empty.any()):
+            break
+        found += [] if label in grouped else [label]
+    return found
 
 
 def _cells(sheet: Sheet, at: int) -> list[str]:
@@ -58,7 +68,7 @@ def _filled(cells: list[str]) -> int:
 
 def _usual(sheet: Sheet) -> int:
     """Return how many cells of a row are usually filled."""
-    return int(np.median([_filled(_cells(sheet, at)) for at in range(min(_LAST, len(sheet)))]))
+    return int(np.quantile([_filled(_cells(sheet, at)) for at in range(min(_LAST, len(sheet)))], 0.75))
 
 
 def _aside(sheet: Sheet, keep: np.ndarray, at: int, cells: list[str], *, total: bool) -> None:

@@ -232,6 +232,14 @@ def test_plan_files(root, unit):
     assert [report.file for report in landing.files if report.table is None] == ["notes.csv"]
 
 
+def test_a_plan_s_amounts_may_be_short_in_percent_or_of_several_years(root, unit):
+    _plan(root, targets="period,level,measure,basis,amount,against\n2026-10,company,bookings,amount,1.2M,\n2026-11,company,bookings,amount,120万,\n2027,company,bookings,growth,20%,2026\n2026-2028,company,bookings,amount,9e6,\n2028-2026,company,bookings,amount,9e6,\n")  # fmt: skip
+    landing = plan("u", unit)
+    assert _some(landing.tables["targets"].to_pylist(), "period", "amount") == [
+        ("2026-10", 1.2e6), ("2026-11", 1.2e6), ("2027", 0.2), ("2026-2028", 9e6)]  # fmt: skip
+    assert [row["rule"] for row in landing.rejects.to_pylist()] == ["not_of_its_kind"]
+
+
 def test_plan_rows_carry_when_they_became_known(root, unit):
     _plan(root, actions="id,what,owner,due,created,known_at\nA1,x,Ann,2026-10-31,2026-10-01,2026-10-02 08:00\n")
     assert plan("u", unit).tables["actions"].column("known_at").to_pylist() == [dt.datetime(2026, 10, 2, 0, 0)]
