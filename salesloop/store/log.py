@@ -131,6 +131,7 @@ def told(connection: duckdb.DuckDBPyConnection, numbers: list[int]) -> dict[str,
     ).fetchall()
     mine = [row for row in rows if row[0] in set(numbers)]
     files = [{"as_of": row[1], **file} for row in mine for file in json.loads(row[2])]
+    by_import = [(row[0], file) for row in mine for file in json.loads(row[2])]
     rejected = connection.execute(
         'SELECT import_id, "table", rule, severity, count(*) FROM rejects GROUP BY ALL ORDER BY ALL'
     ).fetchall()
@@ -141,7 +142,7 @@ def told(connection: duckdb.DuckDBPyConnection, numbers: list[int]) -> dict[str,
     return {
         "files": files,
         "rejects": [{"table": t, "rule": r, "severity": s, "n": n} for (t, r, s), n in sorted(counted.items())],
-        "plan_rejects": _plan_rejects(connection, numbers),
+        "plan_rejects": _plan_rejects(connection, by_import),
         "assumptions": sorted({text for row in mine for text in json.loads(row[3])}),
         "warnings": sorted({text for row in mine for text in json.loads(row[4])}),
     }
@@ -150,15 +151,18 @@ def told(connection: duckdb.DuckDBPyConnection, numbers: list[int]) -> dict[str,
 _MOST_NAMED = 50
 
 
-def _plan_rejects(connection: duckdb.DuckDBPyConnection, numbers: list[int]) -> list[dict[str, Any]]:
-    """Return the rows of people's plan files that were set aside: ``table, file, row, rule, column, record``."""
+def _plan_rejects(
+    connection: duckdb.DuckDBPyConnection, files: list[tuple[int, dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Return the rows of people's plan files that the last import of each file set aside: ``table, file, row, rule, column, record``."""
+    last = {file["file"]: number for number, file in files if file.get("table") in PLAN_TABLES}
     found = connection.execute(
-        """SELECT DISTINCT "table", file, row, rule, "column", record FROM rejects
-           WHERE severity = 'quarantine' AND list_contains(?, "table") AND list_contains(?, import_id) ORDER BY ALL LIMIT ?""",
-        [list(PLAN_TABLES), list(numbers), _MOST_NAMED],
-    ).fetchall()
+        """SELECT import_id, "table", file, row, rule, "column", record FROM rejects
+           WHERE severity = 'quarantine' AND list_contains(?, "table") ORDER BY ALL""", [list(PLAN_TABLES)],
+    ).fetchall()  # fmt: skip
     names = ("table", "file", "row", "rule", "column", "record")
-    return [{**dict(zip(names, row, strict=True)), "record": json.loads(row[5] or "{}")} for row in found]
+    mine = [dict(zip(names, row[1:], strict=True)) for row in found if last.get(row[2]) == row[0]]
+    return [{**row, "record": json.loads(row["record"] or "{}")} for row in mine[:_MOST_NAMED]]
 
 
 def edition(connection: duckdb.DuckDBPyConnection, period: str, day: str) -> dict[str, Any] | None:

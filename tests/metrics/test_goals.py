@@ -131,6 +131,10 @@ def test_growth_is_resolved_against_its_named_base(against, amount):
     ({"period": "2026-12", "basis": "growth", "amount": 0.2, "against": "2026-11"}, "base_not_over"),
     ({"period": "2026-11", "basis": "growth", "amount": 20.0, "against": "last_year"}, "growth_large"),
     ({"period": "2026-11", "amount": 5.0, "valid_from": "2027-01-01"}, "not_yet_valid"),
+    ({"period": "2026-11", "amount": 0.0}, "zero"),
+    ({"period": "2026Q4", "measure": "win_rate", "amount": 65.0}, "not_a_share"),
+    ({"period": "2026-11", "tier": "gold", "amount": 5.0}, "unknown_tier"),
+    ({"period": "2027-11", "basis": "growth", "amount": 0.2, "against": "last_year"}, "base_not_over"),
 ])  # fmt: skip
 def test_a_bad_row_is_named(row, issue):
     assert judged(row)[1]["issue"].tolist() == [issue]

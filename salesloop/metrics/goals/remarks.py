@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pandas as pd
 
 from salesloop.metrics.goals.ahead import LEAST_FACTS, LEAST_MONTHS
-from salesloop.metrics.goals.ground import KNOWN, Ground
+from salesloop.metrics.goals.ground import KNOWN, Ground, scope
 
 Sentence = tuple[str, dict]
 MOST_OWN, MOST_NAMED = 3, 3
@@ -46,7 +48,8 @@ def unknown(judged: pd.DataFrame, ground: Ground) -> list[Sentence]:
     told: list[Sentence] = []
     ahead = judged[judged["verdict"].isin(["cannot_tell", "not_measurable"]) & judged["amount"].notna()]
     for (measure, basis), rows in ahead.groupby(["measure", "basis"], sort=True):
-        if measure not in (*KNOWN, *ground.declared):
+        carried = basis == "unmeasured" and measure != "market_share" and ground.first_fact(measure) is not None
+        if carried or measure not in (*KNOWN, "grr", "nrr", *ground.declared):
             continue
         kind = _unknown_kind(measure, basis, ground)
         needed = LEAST_FACTS if kind == "few_rate" else LEAST_MONTHS
@@ -115,3 +118,29 @@ def changed(log: pd.DataFrame, ground: Ground) -> list[Sentence]:
     values = {key: row[key] for key in ("scope", "old", "new", "by", "why")} | {"at": str(row["at"])[:10]}
     kind = "_hand" if row["by"] == "by_hand" else ""
     return [*told, (f"goals.last_change{kind}{_in(row['uom'], ground)}", values)]
+
+
+def rejected(rows: Sequence[Mapping]) -> list[Sentence]:
+    """Name the rows of the plan files of targets and market sizes that the import set aside, by file and reason.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        What the freeze noted: ``table, file, row, rule, record``.
+    """
+    groups: dict[tuple[str, str], list[Mapping]] = {}
+    for row in rows:
+        if row["table"] in ("targets", "market"):
+            groups.setdefault((str(row["file"]), str(row["rule"])), []).append(row)
+    told: list[Sentence] = []
+    for (file, rule), own in sorted(groups.items()):
+        which = [scope(_AS_TARGET | row["record"]) for row in own]
+        places = ", ".join(str(row["row"]) for row in own[:MOST_PLACES]) + (" …" if len(own) > MOST_PLACES else "")
+        told.append(
+            ("goals.rejected", {"file": file, "rule": rule, "n": len(own), "rows": places, "which": listed(which)})
+        )
+    return told
+
+
+MOST_PLACES = 8
+_AS_TARGET = {"period": "", "level": "", "name": None, "measure": "", "tier": ""}

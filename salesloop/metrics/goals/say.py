@@ -19,12 +19,13 @@ from salesloop.metrics.goals.remarks import (
     issues,
     listed,
     mismatches,
+    rejected,
     unknown,
 )
 
 __all__ = [
     "about", "alone", "attainment", "bullets", "capacity", "chance", "chances", "changed", "company_capacity", "counts", "far", "growth",
-    "headline", "issues", "main_target", "mismatches", "needs", "recovery", "smart", "split", "unknown", "versions",
+    "headline", "issues", "main_target", "mismatches", "needs", "recovery", "rejected", "smart", "split", "unknown", "versions",
 ]  # fmt: skip
 TARGETS = {
     "period": "period", "level": "word", "measure": "word", "tier": "word", "amount": "uom", "opening": "uom",
@@ -51,7 +52,7 @@ NEEDS = {"period": "period", "level": "word", "measure": "word", "tier": "word",
          "deals": "count", "pipeline": "money", "win_rate": "percent"}  # fmt: skip
 RECOVERY = {"period": "period", "level": "word", "gap": "money", "weeks": "count", "line": "word", "amount": "money",
             "share": "percent"}  # fmt: skip
-MOST_SAID, MOST_ROWS = 10, 12
+MOST_A_LETTER, MOST_ROWS = 2, 12
 OVER = ("met", "missed")
 
 
@@ -136,9 +137,10 @@ def smart(audit: pd.DataFrame, judged: pd.DataFrame) -> list[Sentence]:
         (reason, json.loads(values)) for reason, values in zip(top["reason"], top["values"], strict=True)
     ]
     rest = failed[~failed.index.isin(top.index)]
-    for (letter, why), rows in sorted(
-        rest.groupby(["letter", "why"]), key=lambda one: ("SMART".index(one[0][0]), -len(one[1]))
-    ):
+    groups = sorted(rest.groupby(["letter", "why"]), key=lambda one: ("SMART".index(one[0][0]), -len(one[1])))
+    for place, ((letter, why), rows) in enumerate(groups):
+        if sum(other == letter for (other, _), _ in groups[:place]) >= MOST_A_LETTER:
+            continue
         values = {
             "letter": letter,
             "n": len(rows),
@@ -146,7 +148,7 @@ def smart(audit: pd.DataFrame, judged: pd.DataFrame) -> list[Sentence]:
             "which": listed(rows["id"].map(known["scope"]).tolist()),
         }
         told.append(("goals.smart_fails", values))
-    return told[:MOST_SAID] or [("goals.smart_all", {})]
+    return told or [("goals.smart_all", {})]
 
 
 def needs(table: pd.DataFrame, judged: pd.DataFrame, ground: Ground) -> list[Sentence]:
