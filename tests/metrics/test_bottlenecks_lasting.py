@@ -21,7 +21,7 @@ def test_slow_in_one_stage_all_along_is_flagged():
 
 def test_slow_in_every_stage_is_a_trait_and_no_bottleneck():
     """ENT moves at 0.7 of the pace of the others everywhere."""
-    told = diagnosed(seed=11)
+    told = diagnosed(seed=13)
     assert told.flagged.empty
     traits = [(name, values["segment"]) for name, values in bottlenecks.say.others(told) if "trait" in name]
     assert traits == [("bottlenecks.trait_slower", "ENT")]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +15,7 @@ import pandas as pd
 
 from salesloop.metrics import pipeline
 from salesloop.metrics.bottlenecks.cells import ALL
+from salesloop.metrics.bottlenecks.shifts import Shift, moved, shift, slowed
 from salesloop.metrics.bottlenecks.stays import Stays, pipelines
 from salesloop.metrics.bottlenecks.worth import Outlook, Part
 from salesloop.metrics.pipeline import Change, Model, steps
@@ -29,17 +29,6 @@ MODEL_ERROR = 0.15
 CONFIDENCE = 0.90
 _Z = 1.645
 _MODEL_DEALS, _CELL_DEALS = 10_000, 5_000
-_PRIOR_SD = 1.0
-
-
-@dataclass(frozen=True)
-class Shift:
-    """How far a cell's pace (log odds of leaving in a step) and losses (log odds of a loss on leaving) are off the model."""
-
-    leave: float
-    leave_se: float
-    lost: float
-    lost_se: float
 
 
 class Stakes:
@@ -226,46 +215,6 @@ def _odds(rows: pd.DataFrame, reference: Shift, pace: float) -> dict[str, float]
     return told
 
 
-def slowed(logit: np.ndarray, log_pace: float) -> np.ndarray:
-    """Return the logits of leaving in a step when the same is done at another pace: 1 - (1 - p) ** pace.
-
-    Examples
-    --------
-    Half of the deals leave in a step; at half of the pace it is 29 %:
-
-    >>> round(float(sigmoid(slowed(np.array([0.0]), np.log(0.5)))[0]), 3)
-    0.293
-    """
-    stay = -np.logaddexp(0.0, logit) * np.exp(log_pace)
-    return np.log(-np.expm1(stay)) - stay
-
-
-def moved(log_ratio: float, direction: str, share: float) -> tuple[float, float]:
-    """Return what a ratio of moves on (slower) or of losses (leakier) does to leaving and to losing on leaving, in logs.
-
-    Parameters
-    ----------
-    log_ratio : float
-        Log of moves now over moves at the reference.
-    direction : {"slower", "leakier"}
-        Which of the two moves changed; the other one stays as it is.
-    share : float
-        Share lost among those that leave, at the reference.
-
-    Examples
-    --------
-    Half as many go on, as many are lost as before: three quarters leave, and the odds of a loss double.
-
-    >>> leave, lost = moved(np.log(0.5), "slower", 0.5)
-    >>> round(float(np.exp(leave)), 2), round(float(np.exp(lost)), 2)
-    (0.75, 2.0)
-    """
-    factor = np.exp(log_ratio)
-    if direction == "slower":
-        return float(np.log((1 - share) * factor + share)), -log_ratio
-    return float(np.log(1 - share + share * factor)), log_ratio
-
-
 def thinned(deals: pd.DataFrame, most: int) -> pd.DataFrame:
     """Return at most so many deals, evenly over their ids: enough to fit a model of any company."""
     return deals.iloc[thin(deals["opportunity_id"], most)].reset_index(drop=True)
@@ -282,42 +231,6 @@ def thin(ids: pd.Series, most: int) -> np.ndarray:
     if len(ids) <= most:
         return np.arange(len(ids))
     return np.argsort(ids.to_numpy(), kind="stable")[np.linspace(0, len(ids) - 1, most).astype(int)]
-
-
-def shift(rows: pd.DataFrame) -> Shift | None:
-    """Return how far the pace and the losses seen in some steps are off what was expected; None with too few of them.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        ``left, lost, leave_logit, lost_logit``.
-    """
-    if len(rows) < 20 or rows["left"].sum() < 5:
-        return None
-    gone = rows[rows["left"]]
-    leave, leave_se = _offset(rows["leave_logit"].to_numpy(), rows["left"].to_numpy(float))
-    lost, lost_se = _offset(gone["lost_logit"].to_numpy(), gone["lost"].to_numpy(float))
-    return Shift(leave, leave_se, lost, lost_se)
-
-
-def _offset(logit: np.ndarray, hits: np.ndarray) -> tuple[float, float]:
-    """Return the constant to add to logits so that they meet what was seen, with its standard error; a weak prior at 0.
-
-    Examples
-    --------
-    >>> b, se = _offset(np.zeros(100), np.r_[np.ones(80), np.zeros(20)])
-    >>> round(b, 2), round(se, 2)
-    (1.31, 0.24)
-    """
-    b, curve = 0.0, 1.0
-    for _ in range(50):
-        p = sigmoid(logit + b)
-        curve = float((p * (1 - p)).sum()) + 1 / _PRIOR_SD**2
-        step = (float((hits - p).sum()) - b / _PRIOR_SD**2) / curve
-        b += float(np.clip(step, -1.5, 1.5))
-        if abs(step) < 1e-8:
-            break
-    return b, float(1 / np.sqrt(curve))
 
 
 def priced(cells: pd.DataFrame, stakes: Stakes | None, *, most: int = 4, q: float) -> pd.DataFrame:
@@ -344,8 +257,9 @@ def priced(cells: pd.DataFrame, stakes: Stakes | None, *, most: int = 4, q: floa
     told, spare = [], most
     for cell in cells.itertuples():
         likely = cell.found < 2 and cell.own_q <= q
-        wanted = stakes is not None and (likely or (cell.found >= 2 and spare > 0))
-        spare -= int(cell.found >= 2)
+        near = cell.found >= 2 and (cell.ratio < 1) == (cell.direction == "slower")
+        wanted = stakes is not None and (likely or (near and spare > 0))
+        spare -= int(near)
         told.append(stakes.price(cell) if wanted and stakes is not None else blank)
     money = pd.DataFrame(told, columns=list(blank), index=cells.index)
     made = cells.join(money)
