@@ -122,3 +122,24 @@ def test_a_deal_left_over_twice_is_proposed_once():
         found, checked, deals, period=pd.Period("2026-10"), describe=lambda message, **values: message
     )
     assert made["carried"].tolist() == ["a1"]
+
+
+def test_a_region_that_is_one_team_is_shown_once():
+    pace = pace_rows(("company", None, "month", 300.0, 50.0, 0.5), ("region", "South", "month", 100.0, 40.0, 0.5),
+                     ("region", "East", "month", 200.0, 10.0, 0.5), ("team", "South", "month", 100.0, 40.0, 0.5),
+                     ("team", "East", "month", 90.0, 10.0, 0.5)).assign(n=3)  # fmt: skip
+    told = execution.pace.overview(pace)
+    assert told[["level", "name"]].fillna("").values.tolist() == [
+        ["company", ""], ["region", "East"], ["team", "South"], ["team", "East"]
+    ]  # fmt: skip
+
+
+def test_what_is_written_down_once_it_is_done_is_no_plan():
+    days = ["2026-10-05 10:00", "2026-10-06 10:00"]
+    rows = {"activity_id": ["a", "b", "c"], "type": ["call", "call", "visit"], "status": ["done", "done", "planned"],
+            "planned_at": [*days, "2026-10-07 10:00"], "done_at": [*days, None]}  # fmt: skip
+    acts = examples.canonical("activities", rows)
+    told = execution.activity.by_type(
+        acts, period=pd.Period("2026-10"), as_of=dt.date(2026, 10, 31), n_open=1, n_key=0
+    ).set_index("type")
+    assert told["planned"].to_dict() == {"call": 0.0, "visit": 1.0, "all": 1.0} and told.loc["call", "done"] == 2.0

@@ -28,17 +28,24 @@ def window(activities: pd.DataFrame, *, first: dt.date, last: dt.date) -> pd.Dat
     DataFrame
         The given columns and ``planned`` (planned for a day of the window, not cancelled), ``done`` (done in it),
         ``kept`` (planned for it and done by its end), ``overdue`` (planned in the 13 weeks up to its end, not
-        done, not cancelled).
+        done, not cancelled). Types that are only written down once done, on the day and hour they were done, are no plan.
     """
     start, end = pd.Timestamp(first), pd.Timestamp(last) + _DAY
     live = ~activities["status"].isin(["cancelled"])
-    done_at, planned_at = activities["done_at"], activities["planned_at"]
+    done_at, planned_at = activities["done_at"], activities["planned_at"].where(_planned_ahead(activities))
     planned = live & (planned_at >= start) & (planned_at < end)
     by_end = done_at < end
     return activities.assign(
         planned=planned, done=(done_at >= start) & by_end, kept=planned & by_end,
         overdue=live & planned_at.between(end - OVERDUE_DAYS * _DAY, end, inclusive="left") & ~by_end & ~(activities["status"].eq("done") & done_at.isna()),
     )  # fmt: skip
+
+
+def _planned_ahead(activities: pd.DataFrame) -> pd.Series:
+    """Return which activities are of a type that is planned: at least one was not done, or done at another time than planned."""
+    known = activities["planned_at"].notna()
+    apart = known & ~(activities["planned_at"] == activities["done_at"])
+    return apart.groupby(activities["type"].fillna("")).transform("any") if len(activities) else apart
 
 
 def by_type(
@@ -147,6 +154,11 @@ def untouched(deals: pd.DataFrame, accounts: pd.DataFrame, *, days: int = TOUCH_
     return made.sort_values(["amount", "days", "id"], ascending=[False, False, True], kind="stable").reset_index(
         drop=True
     )
+
+
+def top(quiet: pd.DataFrame, most: int = 25) -> pd.DataFrame:
+    """Return the deals and the key accounts with most money, at most 25 of each; the page names no more."""
+    return quiet.groupby("kind", sort=False).head(most).reset_index(drop=True)
 
 
 def counts(prepared: dict[str, pd.DataFrame]) -> dict:

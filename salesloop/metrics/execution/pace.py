@@ -315,12 +315,21 @@ def for_figure(table: pd.DataFrame, most: int = 14) -> pd.DataFrame:
 
 
 def overview(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that a page shows: the company in all horizons, regions and teams in the month; reps stand apart."""
+    """Return the rows that a page shows: the company in all horizons, regions and teams in the month; reps stand apart.
+
+    A region that is one team, of the same name and with the same figures, is shown once, as the team.
+    """
     if table.empty:
         return table
     company = table["level"] == "company"
     parts = table["level"].isin(["region", "team"]) & (table["horizon"] == "month")
-    return table[company | parts].reset_index(drop=True)
+    shown = table[company | parts]
+    team = shown[shown["level"] == "team"].set_index(["name", "measure"])[["target", "actual", "n"]]
+    key = pd.MultiIndex.from_frame(shown[["name", "measure"]])
+    same = [(team[c].reindex(key).to_numpy() == shown[c].to_numpy()) | (team[c].reindex(key).isna().to_numpy() & shown[c].isna().to_numpy())
+            for c in ("target", "actual", "n")]  # fmt: skip
+    twice = (shown["level"] == "region").to_numpy() & key.isin(team.index) & np.logical_and.reduce(same)
+    return shown[~twice].reset_index(drop=True)
 
 
 def of_reps(table: pd.DataFrame) -> pd.DataFrame:
