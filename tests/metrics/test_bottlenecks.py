@@ -207,6 +207,20 @@ def test_a_stage_renamed_half_way_stays_one_stage():
     made = stays.stays(deals, events, as_of=last)
     assert dict(made.problems.itertuples(index=False))["renamed"] == 1
     assert len(made.order) == 3
+    old = pd.DataFrame(
+        {"pipeline": None, "stage": ["qualify", "propose", "negotiate"], "order": [1, 2, 3], "kind": "open"}
+    )
+    made = stays.stays(deals, events, as_of=last, stages=old)
+    assert made.order["stage"].tolist() == ["qualify", "propose", "negotiate"]
+    assert "unknown_stage" not in set(made.problems["problem"])
+
+
+def test_a_stage_that_is_not_declared_stands_where_deals_come_into_it():
+    deals, events, last, _ = company(months=12, per_month=30, seed=9, warm=0)
+    declared = pd.DataFrame({"pipeline": None, "stage": ["qualify", "negotiate"], "order": [1, 2], "kind": "open"})
+    made = stays.stays(deals, events, as_of=last, stages=declared)
+    assert made.order["stage"].tolist() == ["qualify", "propose", "negotiate"]
+    assert (made.table["exit"] != "back").all()
 
 
 def test_skips_and_returns():

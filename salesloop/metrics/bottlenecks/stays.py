@@ -147,7 +147,7 @@ def _clean(deals, events, until, stages) -> tuple[pd.DataFrame, list[tuple[str, 
     doubled = made.duplicated(["row", "at", "from_stage", "to_stage"])
     found.append(("doubled", int(doubled.sum())))
     made = made[~doubled]
-    made, renamed = _renamed(made)
+    made, renamed = _renamed(made, stages)
     found += [("renamed", renamed)]
     found.append(("unknown_stage", _unknown(made, stages)))
     created, closed = day(deals["created_at"])[made["row"]], _closed(deals)[made["row"]]
@@ -174,8 +174,11 @@ def _unknown(events: pd.DataFrame, stages: pd.DataFrame | None) -> int:
     return int((~events["to_stage"].isin([*stages["stage"], *ENDS])).sum())
 
 
-def _renamed(events: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Take a stage that ended as another began, at the same place on the way, for the same one under a new name."""
+def _renamed(events: pd.DataFrame, stages: pd.DataFrame | None) -> tuple[pd.DataFrame, int]:
+    """Take a stage that ended as another began, at the same place on the way, for the same one under a new name.
+
+    It goes by its new name, unless only the old one is declared.
+    """
     if events.empty:
         return events, 0
     span = events.groupby("to_stage")["day"].agg(["min", "max", "size"])
@@ -192,6 +195,8 @@ def _renamed(events: pd.DataFrame) -> tuple[pd.DataFrame, int]:
             names[name] = same[0]
     if not names:
         return events, 0
+    declared = set() if stages is None else set(stages["stage"])
+    names = dict((new, old) if old in declared and new not in declared else (old, new) for old, new in names.items())
     renamed = {
         column: events[column].map(lambda stage: names.get(stage, stage)) for column in ("from_stage", "to_stage")
     }
@@ -227,7 +232,10 @@ def _moves(deals: pd.DataFrame, events: pd.DataFrame, until: float) -> pd.DataFr
 
 
 def stage_order(deals: pd.DataFrame, moves: pd.DataFrame, stages: pd.DataFrame | None) -> pd.DataFrame:
-    """Return ``pipeline, stage, order``: as declared where it is, else by how early deals come into a stage."""
+    """Return ``pipeline, stage, order``: as declared where it is, else by how early deals come into a stage.
+
+    A stage that the declared list does not have stands beside those that deals come into about as early.
+    """
     inside = moves[~moves["state"].isin(ENDS)]
     place = inside.groupby("row", sort=False).cumcount()
     told = inside.assign(place=place).groupby(["pipeline", "state"])["place"].agg(["mean", "size"]).reset_index()
@@ -241,7 +249,9 @@ def stage_order(deals: pd.DataFrame, moves: pd.DataFrame, stages: pd.DataFrame |
     known = made["stage"].map(rank.to_dict()).astype(float)
     if known.notna().sum() < 2:
         return made
-    made["order"] = known.where(known.notna(), rank.max() + 1 + made["order"])
+    seen = pd.DataFrame({"place": told["mean"].to_numpy(), "rank": known.to_numpy()}).dropna().sort_values("place")
+    between = np.interp(told["mean"].to_numpy(), seen["place"], seen["rank"].cummax()) + 0.01 * (1 + made["order"])
+    made["order"] = known.where(known.notna(), between)
     return made.sort_values(["pipeline", "order"]).reset_index(drop=True)
 
 

@@ -47,6 +47,19 @@ def elasticities(lines: pd.DataFrame) -> pd.DataFrame:
     return found.assign(verdict=[verdict(row.low, row.high) for row in found.itertuples()])[list(COLUMNS)]
 
 
+def set_aside(lines: pd.DataFrame) -> int:
+    """Return how many order lines say nothing of prices: no product or date, or a quantity or price that is not above zero.
+
+    Examples
+    --------
+    >>> set_aside(pd.DataFrame({"product": ["A", "A", None], "quantity": [1, 2, 1], "net_price": [0.0, 9.0, 9.0],
+    ...     "ordered_on": pd.Timestamp("2026-01-01")}))
+    2
+    """
+    usable = (lines["quantity"] > 0) & (lines["net_price"] > 0) & lines["product"].notna() & lines["ordered_on"].notna()
+    return int((~usable).sum())
+
+
 def verdict(low: float, high: float) -> str:
     """Return what an interval of an elasticity says.
 

@@ -150,15 +150,14 @@ def promises(table: pd.DataFrame, scenarios: pd.DataFrame) -> pd.DataFrame:
                           "effect": table["expected_effect"].to_numpy(), "measure": "graded_bookings"})  # fmt: skip
 
 
-def price(table: pd.DataFrame) -> Sentence:
-    """Say what order lines tell about prices."""
+def price(table: pd.DataFrame, aside: int = 0) -> list[Sentence]:
+    """Say what order lines tell about prices, and how many say nothing."""
+    odd: list[Sentence] = [("whatif.price_aside", {"n": aside})] if aside else []
     if table.empty:
-        return "whatif.price_none", {}
+        return [("whatif.price_none", {}), *odd]
     counts = table["verdict"].value_counts()
-    return "whatif.price", {
-        "n": len(table),
-        **{name: int(counts.get(name, 0)) for name in ("inelastic", "elastic", "reversed", "cannot_tell")},
-    }
+    told = {name: int(counts.get(name, 0)) for name in ("inelastic", "elastic", "reversed", "cannot_tell")}
+    return [("whatif.price", {"n": len(table), **told}), *odd]
 
 
 def effects(table: pd.DataFrame) -> list[Sentence]:
