@@ -9,12 +9,13 @@ import pandas as pd
 
 from salesloop import periods
 from salesloop.metrics import pipeline
-from salesloop.metrics.forecast import backtest, bridge, calls, deals, monthly, outlook, rules, say
+from salesloop.metrics.forecast import backtest, bridge, calls, chances, deals, monthly, outlook, rules, say
 from salesloop.metrics.forecast.backtest import accuracy, as_known, monthly_bookings, with_combined
+from salesloop.metrics.forecast.chances import past_probabilities
 from salesloop.metrics.forecast.rules import call_correction, interval_scale, method_weights
 
 __all__ = [
-    "accuracy", "as_known", "backtest", "bridge", "call_correction", "calls", "deals", "draw", "draw_before",
+    "accuracy", "as_known", "backtest", "bridge", "call_correction", "calls", "chances", "deals", "draw", "draw_before",
     "interval_scale", "learn", "method_weights", "monthly", "monthly_bookings", "outlook", "past_probabilities", "rules", "say",
     "tested", "weights_in_force", "with_combined",
 ]  # fmt: skip
@@ -42,7 +43,7 @@ def draw(
     leads : DataFrame, optional
         The leads; those to come and those now open are a term of their own where they carry it.
     """
-    staged = state_known != "dates"
+    staged, known = state_known != "dates", pipeline.slim(known)
     model = pipeline.fit(known, events, as_of=as_of, stages=stages, staged=staged, country=country)
     ready = pipeline.prepare(
         model, known, events, as_of=as_of, horizon=HORIZON, country=country, stages=stages, leads=leads
@@ -148,34 +149,6 @@ def _dates_scale(missed: pd.DataFrame, drawn: pipeline.Draws) -> float:
     size = ((usable["actual"] - usable["forecast"]).abs() / usable["forecast"]).to_numpy()
     wanted = np.quantile(size, min(0.8 * (1 + 1 / len(size)), 1.0))
     return float(np.clip(wanted / ((high - low) / (2 * middle)), 1.0, 6.0))
-
-
-def past_probabilities(
-    known: pd.DataFrame,
-    events: pd.DataFrame,
-    stages: pd.DataFrame,
-    *,
-    period: pd.Period,
-    state_known: str,
-    country: str = "CN",
-    months_back: int = 3,
-) -> pd.DataFrame:
-    """Return chances to be won within `months_back` months as stated then, with what came.
-
-    Returns
-    -------
-    DataFrame
-        ``opportunity_id, p, won, p_stage``: the model's chance, the outcome, and the share won by stage alone.
-    """
-    day = periods.end(period - months_back)
-    then, past = as_known(known, events, day)
-    staged = state_known != "dates"
-    model = pipeline.fit(then, past, as_of=day, stages=stages, staged=staged, country=country)
-    drawn = pipeline.simulate(model, then, past, as_of=day, horizon=months_back, n=1, stages=stages)
-    told = drawn.deals[["opportunity_id", "p_win", "stage"]].rename(columns={"p_win": "p"}).dropna(subset=["p"])
-    wins = known[(known["status"] == "won") & (known["closed_on"].dt.to_period("M") <= period)]
-    told["won"] = told["opportunity_id"].isin(wins["opportunity_id"]).astype(float)
-    return told.reset_index(drop=True)
 
 
 def last_month(as_of: dt.date) -> pd.Period:

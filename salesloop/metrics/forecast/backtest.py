@@ -68,7 +68,7 @@ def run(
         ``made_in`` (Period), ``lead_months``, ``period`` (Period), ``method`` (pipeline, series, seasonal_naive),
         ``forecast`` (mean), ``actual``, ``p10, p50, p90`` (pipeline alone).
     """
-    actual = monthly_bookings(deals, period)
+    actual, deals = monthly_bookings(deals, period), pipeline.slim(deals)
     rows: list[dict] = []
     for back in range(origins, 0, -1):
         origin = period - back

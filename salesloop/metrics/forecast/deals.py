@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -54,7 +52,8 @@ def probabilities(drawn: Draws, deals: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         ``opportunity_id, owner_id, rep, stage, age_days, amount`` (expected when won), ``crm_amount``, ``p_win`` (within the horizon),
         ``p_win_in_period`` (in the first month ahead), ``expected`` (amount times that), ``typed`` (the CRM's own
-        probability, shown beside and not used), ``swing`` (what the deal adds to the month's standard deviation).
+        probability, shown beside and not used), ``swing`` (what the deal adds to the month's standard deviation) and,
+        where the deals state it, ``expected_close``.
     """
     info = deals.drop_duplicates("opportunity_id").set_index("opportunity_id")
     made = drawn.deals[["opportunity_id", "owner_id", "stage", "age_days", "amount", "p_win"]].copy()
@@ -68,24 +67,52 @@ def probabilities(drawn: Draws, deals: pd.DataFrame) -> pd.DataFrame:
     made["typed"] = (
         made["opportunity_id"].map(info["probability"].to_dict() if "probability" in info else {}).astype(float)
     )
+    if "expected_close" in info:
+        made["expected_close"] = pd.to_datetime(made["opportunity_id"].map(info["expected_close"].to_dict()))
     return made.sort_values(["expected", "opportunity_id"], ascending=[False, True]).reset_index(drop=True)
 
 
-def movers(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the ten deals that move the month most, each with why as a word.
+def movers(table: pd.DataFrame, *, ahead: pd.Period | None = None) -> pd.DataFrame:
+    """Return the ten deals that move the month most, each with why in words.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `probabilities`.
+    ahead : Period, optional
+        The month ahead, to tell deals that are overdue from those due in it.
 
     Returns
     -------
     DataFrame
-        The rows of `probabilities` with the largest swing and ``why``: large (far above the usual amount), near (more
-        likely than not to close), late (in its stage for long), open (anything else).
+        The rows with the largest swing, and ``why, also``: the first two that hold of near (more likely than not to be
+        won in the month), large (three times the usual amount or more), overdue (its typed close date is past), due (it
+        lies in the month), late (longer in its stage than three in four deals); undecided where none does.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"opportunity_id": ["a", "b", "c"], "amount": [9.0, 1.0, 1.0], "p_win_in_period": [0.6, 0.1, 0.1],
+    ...     "age_days": [5.0, 5.0, 5.0], "swing": [4.4, 0.3, 0.3]})
+    >>> movers(table)[["why", "also"]].values.tolist()
+    [['near', 'large'], ['undecided', None], ['undecided', None]]
     """
     best = table.sort_values(["swing", "opportunity_id"], ascending=[False, True]).head(_MOST).reset_index(drop=True)
     usual, old = table["amount"].median(), table["age_days"].quantile(0.75) if len(table) else np.nan
-    why: Any = np.select(
-        [best["p_win_in_period"] >= 0.5, best["amount"] >= 3 * usual, best["age_days"] > old], ["near", "large", "late"], "undecided"
-    ) if len(best) else []  # fmt: skip
-    return best.assign(why=why)
+    holds = {
+        "near": best["p_win_in_period"] >= 0.5, "large": best["amount"] >= 3 * usual, **_by_close_date(best, ahead),
+        "late": best["age_days"] > old,
+    }  # fmt: skip
+    found = [[name for name, rows in holds.items() if rows.iloc[i]] for i in range(len(best))]
+    why = [one[0] if one else "undecided" for one in found]
+    also = [one[1] if len(one) > 1 else None for one in found]
+    return best.assign(why=pd.Series(why, dtype=object), also=pd.Series(also, dtype=object))
+
+
+def _by_close_date(best: pd.DataFrame, ahead: pd.Period | None) -> dict[str, pd.Series]:
+    if ahead is None or "expected_close" not in best:
+        return {}
+    month = best["expected_close"].dt.to_period("M")
+    return {"overdue": month < ahead, "due": month == ahead}
 
 
 def reliability(p: np.ndarray, won: np.ndarray) -> pd.DataFrame:

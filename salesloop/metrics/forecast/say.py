@@ -30,7 +30,16 @@ DEALS_SHOWN = (
     "typed",
     "expected",
 )
-MOVERS_SHOWN = ("opportunity_id", "rep", "stage", "crm_amount", "p_win_in_period", "expected", "why")
+MOVERS_SHOWN = ("opportunity_id", "rep", "stage", "crm_amount", "p_win_in_period", "expected", "why", "also")
+SCORES = {
+    "method": "word",
+    "n": "count",
+    "brier": "ratio",
+    "log_loss": "ratio",
+    "gain": "percent",
+    "low": "percent",
+    "high": "percent",
+}
 SERIES = {"level": "word", "n": "count", "method": "word", "fallback": "word"} | dict.fromkeys(
     ("mean", "p10", "p90", "p2_5", "p97_5"), "money"
 )
@@ -172,12 +181,21 @@ def accuracy(table: pd.DataFrame) -> Sentence:
     }
 
 
-def reliability(told: pd.DataFrame) -> Sentence:
-    """Say how well the chances of deals held."""
+def reliability(told: pd.DataFrame, scores: pd.DataFrame | None = None) -> list[Sentence]:
+    """Say how well the chances of deals held, and against the stage table and the probabilities typed into the CRM."""
     if len(told) < 10:
-        return "forecast.reliability_few", {"n": len(told)}
+        return [("forecast.reliability_few", {"n": len(told)})]
     p, won = told["p"].to_numpy(), told["won"].to_numpy()
-    return "forecast.reliability", {"n": len(told), "brier": brier(p, won), "stated": p.mean(), "observed": won.mean()}
+    facts = {"n": len(told), "brier": brier(p, won), "stated": p.mean(), "observed": won.mean()}
+    said: list[Sentence] = [("forecast.reliability", facts)]
+    for row in () if scores is None else scores[scores["method"] != "deal_model"].itertuples():
+        verdict = "nearer" if row.low > 0 else "farther" if row.high < 0 else "alike"
+        ends = (-row.gain, -row.high, -row.low) if verdict == "farther" else (row.gain, row.low, row.high)
+        facts = dict(zip(("gain", "low", "high"), ends, strict=True)) | {"n": row.n}
+        said.append((f"forecast.against_{row.method}_{verdict}", facts))
+    if scores is not None and "typed_in" not in set(scores["method"]):
+        said.append(("forecast.against_typed_in_none", {}))
+    return said
 
 
 def calls(table: pd.DataFrame, correction: rules.Learned, dropped: int) -> list[Sentence]:

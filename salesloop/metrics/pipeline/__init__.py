@@ -1,7 +1,7 @@
 """Bookings from the pipeline: the one multi-state model and the one set of draws that every stage uses."""
 
 from salesloop.metrics.pipeline import steps
-from salesloop.metrics.pipeline.model import Model, fit
+from salesloop.metrics.pipeline.model import Model, fit, slim
 from salesloop.metrics.pipeline.propagate import Change, Changes
 from salesloop.metrics.pipeline.simulate import PARTS, Draws, Prepared, draw, prepare, simulate, totals
 
@@ -16,6 +16,7 @@ __all__ = [
     "fit",
     "prepare",
     "simulate",
+    "slim",
     "steps",
     "totals",
 ]
