@@ -113,7 +113,8 @@ def deals(view: View, wanted: list[str] | None = None) -> str:
     """Return SQL for the deals as of the view; `events` must have been called for it.
 
     A deal that was open is told column by column by the latest evidence up to the period's end: its own version of then,
-    or a dated event after that version. One without a version of then is undone from its later state and the events.
+    or a dated event after that version. One without a version of then is undone from its later state and the events. One
+    whose last event by then closed it, and which was reopened since, was closed then.
 
     Beside the canonical columns (or those wanted): ``row_key``; ``hindsight``, whether an open deal's stage or amount is
     one that was seen only later; ``known_by`` (version, event, dates); ``fate`` kept, or ahead_won and ahead_lost (a
@@ -129,8 +130,9 @@ def deals(view: View, wanted: list[str] | None = None) -> str:
 
 def _column(name: str, view: View) -> str:
     """Return SQL for one column of the deals: as its version has it, as it stood while open, or undone."""
-    cases = [("open", _WHILE_OPEN.get(name)), ("undo", _FROM_EVENTS.get(name))]
-    told = " ".join(f"WHEN '{how}' THEN {sql.format(end=view.end_sql)}" for how, sql in cases if sql)
+    cases = [("open", _WHILE_OPEN.get(name)), ("undo", _FROM_EVENTS.get(name)), ("shut", _SHUT.get(name))]
+    places = {"end": view.end_sql, "ended_day": day_of("e.ended_at", view.zone)}
+    told = " ".join(f"WHEN '{how}' THEN {sql.format(**places)}" for how, sql in cases if sql)
     return f'CASE how {told} ELSE s."{name}" END AS "{name}"' if told else f's."{name}"'
 
 
@@ -152,7 +154,12 @@ _FROM_EVENTS = {
     "closed_on": "NULL", "stage_entered_at": "coalesce(e.entered_at, CASE WHEN s.stage_entered_at < {end} THEN s.stage_entered_at END)",
     "modified_at": "CASE WHEN s.modified_at < {end} THEN s.modified_at END",
     "last_activity_at": "CASE WHEN s.last_activity_at < {end} THEN s.last_activity_at END",
-    "loss_reason": "NULL", "forecast_category_raw": "NULL", "forecast_category": "NULL",
+    "loss_reason": "NULL", "forecast_category_raw": "NULL", "forecast_category": "NULL", "next_step": "NULL",
+}  # fmt: skip
+_SHUT = {
+    **_FROM_EVENTS, "status": "e.end_status", "stage": "e.end_stage", "closed_on": "{ended_day}", "stage_entered_at": "e.ended_at",
+    "amount": "CASE WHEN e.amount_at > s._state_at OR s._state_at >= {end} THEN coalesce(e.amount, s.amount) ELSE s.amount END",
+    "probability": "NULL",
 }  # fmt: skip
 
 
@@ -177,19 +184,25 @@ def events(connection: duckdb.DuckDBPyConnection, view: View) -> None:
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE told AS
         WITH known AS (SELECT * FROM ({known("stage_events", view)}) WHERE NOT _deleted AND "at" < {view.until_sql}),
-        closing AS (SELECT stage FROM {versions("opportunities")}
+        closing AS (SELECT stage, min(status) AS status FROM {versions("opportunities")}
                     WHERE stage IS NOT NULL AND _known_at < {view.until_sql} AND _import_id <= {view.last_import}
                     GROUP BY stage HAVING min(status) = max(status) AND min(status) <> 'open'),
-        marked AS (SELECT k.*, k.to_stage IN (FROM closing) AS ends, k.from_stage IN (FROM closing) AS ended FROM known k),
+        marked AS (SELECT k.*, c.stage IS NOT NULL AS ends, c.status AS end_status,
+                          coalesce(k.from_stage IN (SELECT stage FROM closing), false) AS ended
+                   FROM known k LEFT JOIN closing c ON k.to_stage = c.stage),
         past AS (SELECT opportunity_id AS deal, {latest},
                         max_by(to_stage, ("at", _row_key)) FILTER (NOT ends) AS stage,
                         max_by(from_stage, ("at", _row_key)) FILTER (ends AND NOT ended) AS left_stage,
                         max("at") FILTER (NOT ends) AS stage_at, max("at") FILTER (ends) AS ended_at,
+                        max_by(to_stage, ("at", _row_key)) FILTER (ends) AS end_stage,
+                        max_by(end_status, ("at", _row_key)) FILTER (ends) AS end_status,
                         max("at") FILTER (NOT ends AND to_stage IS DISTINCT FROM from_stage) AS entered_at
                  FROM marked e WHERE "at" < {view.end_sql} GROUP BY 1),
-        next AS (SELECT opportunity_id AS deal, min_by(from_stage, ("at", _row_key)) FILTER (NOT ended) AS stage
+        next AS (SELECT opportunity_id AS deal, min_by(from_stage, ("at", _row_key)) FILTER (NOT ended) AS stage,
+                        bool_or(NOT ends AND to_stage IS NOT NULL) AS reopened
                  FROM marked WHERE "at" >= {view.end_sql} GROUP BY 1)
-        SELECT deal, coalesce(p.stage, p.left_stage, n.stage) AS stage, p.* EXCLUDE (deal, stage, left_stage)
+        SELECT deal, coalesce(p.stage, p.left_stage, n.stage) AS stage, p.* EXCLUDE (deal, stage, left_stage),
+               coalesce(n.reopened, false) AS reopened
         FROM past p FULL JOIN next n USING (deal)""")
 
 
@@ -205,18 +218,19 @@ _DEALS = """
                coalesce(NOT a._deleted AND a.status <> 'open' AND a.closed_day <= {day} AND a._closed_known_at < {until},
                         false) AS was_done,
                coalesce(NOT a._deleted AND a.status = 'open', false) AS was_open,
-               coalesce(e.stage_at > greatest(a._state_at, e.ended_at), false) AS moved_on
+               coalesce(e.stage_at > greatest(a._state_at, e.ended_at), false) AS moved_on,
+               coalesce(e.ended_at > greatest(e.stage_at, a._state_at, TIMESTAMP '1900-01-01') AND (l.status = 'open' OR e.reopened), false) AS shut
         FROM last l LEFT JOIN at_end a USING (_row_key) LEFT JOIN imports i ON i.import_id = l._import_id
         LEFT JOIN told e ON e.deal = l.opportunity_id),
     chosen AS (
-        SELECT row_key, last_place, CASE WHEN done THEN 'last' WHEN was_done AND NOT moved_on THEN 'end'
+        SELECT row_key, last_place, CASE WHEN done THEN 'last' WHEN was_done AND NOT moved_on THEN 'end' WHEN shut THEN 'shut'
                              WHEN was_done OR was_open THEN 'open' ELSE 'undo' END AS how,
                CASE WHEN NOT done AND (was_done OR was_open) THEN end_place ELSE last_place END AS place,
-               CASE WHEN NOT done AND NOT was_done AND last_status IN ('won', 'lost')
+               CASE WHEN NOT done AND NOT was_done AND NOT shut AND last_status IN ('won', 'lost')
                          AND last_closed > greatest({cut_off}, brought) THEN 'ahead_' || last_status ELSE 'kept' END AS fate
         FROM judged WHERE done OR was_done OR born IS NULL OR born < {end})
     SELECT {chosen}, c.row_key, c.fate, how = 'undo' AND (e.stage IS NULL OR e.amount IS NULL) AS hindsight,
-           CASE WHEN how <> 'undo' THEN 'version' WHEN e.stage IS NULL THEN 'dates' ELSE 'event' END AS known_by
+           CASE WHEN how NOT IN ('undo', 'shut') THEN 'version' WHEN e.stage IS NULL THEN 'dates' ELSE 'event' END AS known_by
     FROM {table} s JOIN chosen c ON s.rowid = c.place
     LEFT JOIN {table} z ON how = 'open' AND z.rowid = c.last_place
-    LEFT JOIN told e ON how IN ('open', 'undo') AND e.deal = s.opportunity_id"""
+    LEFT JOIN told e ON how IN ('open', 'undo', 'shut') AND e.deal = s.opportunity_id"""

@@ -302,7 +302,13 @@ def test_deals_of_hundreds_of_millions_stay_exact(tmp_path, monkeypatch):
     name = unit(tmp_path, "large", plan_rates={2026: {"USD": 7.1}})
     won = {"closed_on": "2026-09-12"}
     deals = [deal("a", "won", "320000000.01", **won), deal("b", "won", "1000000000.10", currency="USD", **won)]
-    moved = {"event_id": "e", "opportunity_id": "a", "at": "2026-09-10 02:00", "to_stage": "Won", "amount": "320000000.01"}
+    moved = {
+        "event_id": "e",
+        "opportunity_id": "a",
+        "at": "2026-09-10 02:00",
+        "to_stage": "Won",
+        "amount": "320000000.01",
+    }
     store.land(name, landing(as_of="2026-09-30", opportunities=deals, stage_events=[moved]))
     store.freeze(name, "2026-09")
     assert bookings(name, "2026-09", "2026-09") == (320_000_000.01 + 7_100_000_000.71, 2)

@@ -157,6 +157,42 @@ def test_a_deal_reopened_between_two_exports_is_open_where_it_went(acme):
     assert pd.isna(found["closed_on"])
 
 
+def test_a_deal_closed_by_an_event_and_reopened_with_no_export_between_was_closed_then(acme):
+    moves = [moved("1", "2026-10-10 02:00", "Propose", "Lost"), moved("2", "2026-11-04 02:00", "Lost", "Close")]
+    other = deal("z", "lost", "1.00", closed_on="2026-09-20", known_at="2026-09-20 02:00")
+    store.land(acme, landing(as_of="2026-09-30", opportunities=[other, deal("a", amount="7.00", probability=0.4)]))
+    again = {**deal("a", amount="9.00", known_at="2026-11-04 02:00"), "stage": "Close"}
+    store.land(acme, landing(as_of="2026-12-15", opportunities=[other, again], stage_events=moves))
+    assert row(frozen(acme, "2026-09")[0], "a")["status"] == "open"
+    found = row(frozen(acme)[0], "a")
+    assert (found["status"], found["stage"], str(found["closed_on"])[:10], found["amount"]) == (
+        "lost",
+        "Lost",
+        "2026-10-10",
+        7.0,
+    )
+    assert pd.isna(found["probability"]) and not found["hindsight"]
+    book = frozen(acme, "2026-11")[0]
+    assert (row(book, "a")["status"], row(book, "a")["stage"]) == ("open", "Close")
+    told = book.table("adjustments")
+    assert told[["opportunity_id", "period", "kind"]].values.tolist() == [["a", "2026-10", "reopened"]]
+
+
+def test_one_late_export_tells_a_loss_before_a_reopening_and_a_win(acme):
+    moves = [moved("1", "2026-10-10 02:00", "Propose", "Lost"), moved("2", "2026-11-04 02:00", "Lost", "Close"),
+             moved("3", "2026-11-20 02:00", "Close", "Won")]  # fmt: skip
+    other = deal("z", "lost", "1.00", closed_on="2026-09-20")
+    won = deal("a", "won", "9.00", closed_on="2026-11-20", forecast_category="closed", next_step="invoice",
+               last_activity_at="2026-11-19 02:00")  # fmt: skip
+    store.land(acme, landing(as_of="2026-12-15", opportunities=[other, won], stage_events=moves))
+    found = row(frozen(acme)[0], "a")
+    assert (found["status"], found["stage"], str(found["closed_on"])[:10]) == ("lost", "Lost", "2026-10-10")
+    found = row(frozen(acme, "2026-09")[0], "a")
+    assert (found["status"], found["stage"]) == ("open", "Propose")
+    assert all(pd.isna(found[name]) for name in ("closed_on", "forecast_category", "next_step", "last_activity_at"))
+    assert row(frozen(acme, "2026-11")[0], "a")["status"] == "won"
+
+
 def test_a_win_dated_ahead_is_open_in_the_stage_before(acme):
     moves = [moved("1", "2026-10-10 02:00", "Qualify", "Propose"), moved("2", "2026-10-30 02:00", "Propose", "Won")]
     store.land(acme, landing(as_of="2026-10-12", opportunities=[deal("a", amount="7.00")], stage_events=moves[:1]))
