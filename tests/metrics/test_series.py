@@ -209,3 +209,39 @@ def test_what_is_known_of_the_past_does_not_change_with_what_comes():
         np.testing.assert_allclose(same.known[:, -width:], one.known)
         assert np.isnan(same.known[:, :-width]).all()
         np.testing.assert_allclose(same.factor, one.factor)
+
+
+def wild(n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    plain, last, middle = np.exp(rng.standard_normal(n)), np.ones(n), np.ones(n)
+    last[-1], middle[n // 2] = 1e9, 1e9
+    gappy, ended, dead = plain.copy(), plain.copy(), plain.copy()
+    gappy[rng.random(n) < 0.5] = np.nan
+    gappy[0] = 1.0
+    ended[-(n // 3) :], dead[-(n // 3) :] = (np.nan, 0.0) if n > 3 else (1.0, 1.0)
+    return {"plain": plain, "zero": np.zeros(n), "constant": np.full(n, 5.0), "negative": -plain, "mixed": 99 * rng.standard_normal(n),
+            "huge_last": last, "huge_middle": middle, "gappy": gappy, "ended": ended, "dead": dead, "tiny": 1e-9 * plain,
+            "large": 1e12 * plain, "falling": 0.7 ** np.arange(n)}  # fmt: skip
+
+
+@pytest.mark.parametrize("non_negative", [True, False])
+def test_no_series_however_odd_is_forecast_far_beyond_what_it_ever_was_or_spoils_the_others(non_negative):
+    rng = np.random.default_rng(21)
+    given = {
+        f"{name}-{n:03d}": found for n in (1, 2, 3, 5, 8, 12, 23, 25, 40, 130) for name, found in wild(n, rng).items()
+    }
+    told = series.forecast(panel(given), horizon=4, as_of=AS_OF, country="CN", non_negative=non_negative)
+    assert {"stack_used", "stack_lost"} & set(told.notes["kind"])
+    rows = told.table
+    assert set(rows["unique_id"]) == set(given)
+    bounds = rows[["p10", "p25", "p50", "p75", "p90"]].to_numpy(dtype=float)
+    assert np.isfinite(bounds).all()
+    assert np.isfinite(rows["mean"]).all()
+    assert (np.diff(bounds, axis=1) >= -1e-6 * np.abs(bounds[:, 1:])).all()
+    assert not non_negative or bounds.min() >= 0
+    largest = rows["unique_id"].map({name: np.nanmax(np.abs(found)) for name, found in given.items()})
+    assert (rows["mean"].abs() <= 3 * largest + 1e-12).all()
+    constant = rows[rows["unique_id"].str.startswith("constant") & (rows["n"] >= 3)]
+    assert constant["mean"].between(3.5, 6.5).all()  # moved by the working days of its month alone
+    infinite = panel({"a": np.r_[np.full(20, 7.0), np.inf, np.full(3, 7.0)]}).assign(unique_id=1)
+    finite = series.forecast(infinite, horizon=1, as_of=AS_OF).table
+    assert finite[["mean", "n"]].to_numpy().tolist() == [[7.0, 23]]

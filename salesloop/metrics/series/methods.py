@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from salesloop.metrics.series import past, pool, stack, weights
+from salesloop.metrics.series import intervals, past, pool, stack, weights
 
 
 @dataclass
@@ -65,7 +65,7 @@ def choose(
     method = np.where(sparse, "sparse", "average").astype(object)
     made = Chosen(told["average"].copy(), method, _rolled(pasts, rolled), rolled, weights.as_table(panel))
     _short(made, flat, known, ids)
-    dense = np.flatnonzero(~sparse & (known >= stack.LEAST_KNOWN))
+    dense = np.flatnonzero(~sparse & (known >= stack.LEAST_KNOWN) & np.isfinite(flat[:, -1]))
     if len(dense) < stack.LEAST_SERIES:
         made.notes.append({"unique_id": None, "kind": "stack_few", "period": None, "value": len(dense)})
         return made
@@ -100,9 +100,10 @@ def _stacked(made: Chosen, rows: stack.Origins, dense: np.ndarray, safe: np.ndar
         return made
     seen, scale = stack.features(safe[dense], {k: v[dense] for k, v in told.items()}, period)
     shift = stack.fit(part).predict(seen.reshape(-1, seen.shape[2])).reshape(len(dense), -1)
-    made.mean[dense] += share * shift * scale[:, None]
+    move = intervals.usual_move(safe)
+    made.mean[dense] += stack.bounded(share * shift * scale[:, None], move[dense, None])
     made.method[dense], then = "stack", rows.average.copy()
-    then[inside] += share * np.nan_to_num(unseen) * part.scale
+    then[inside] += stack.bounded(share * np.nan_to_num(unseen) * part.scale, move[part.series])
     made.errors = {
         "series": rows.series, "end": rows.end, "lead": rows.lead, "forecast": then, "actual": rows.actual,
     }  # fmt: skip

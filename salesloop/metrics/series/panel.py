@@ -63,7 +63,8 @@ def forecast(
     Parameters
     ----------
     panel : DataFrame
-        ``unique_id, period`` (Period or text such as 2026-10), ``value``; a month without a row is missing, not zero.
+        ``unique_id, period`` (Period or text such as 2026-10), ``value``; a month without a row or a finite value is
+        missing, not zero; rows of one month add up.
     horizon : int
         Months ahead.
     as_of : date
@@ -159,7 +160,7 @@ def _wide(panel: pd.DataFrame, as_of: dt.date):
         notes.append(
             {"unique_id": name, "kind": "incomplete_month", "period": str(row["period"].min()), "value": len(row)}
         )
-    whole = given[given["period"] <= last]
+    whole = given[(given["period"] <= last) & np.isfinite(given["value"].astype(float))]
     ids = sorted(given["unique_id"].unique())
     if not len(whole):
         return np.zeros((0, 0)), [], pd.PeriodIndex([], freq="M"), notes
@@ -235,4 +236,6 @@ def _rows(content: dict, columns: list[str]) -> pd.DataFrame:
 
 
 def _notes(notes: list[dict]) -> pd.DataFrame:
-    return pd.DataFrame(notes, columns=["unique_id", "kind", "period", "value"])
+    made = pd.DataFrame(notes, columns=["unique_id", "kind", "period", "value"])
+    made["unique_id"] = made["unique_id"].astype(object).where(made["unique_id"].notna(), None)
+    return made

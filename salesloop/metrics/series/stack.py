@@ -19,6 +19,7 @@ LEAST_SERIES = 30
 LEAST_KNOWN = 8
 _FOLDS, _BLOCKS, _LEAST_ROWS = 3, 3, 200
 _MOST_WEIGHT = 0.75
+_WILDEST, _WIDEST, _LARGEST_STEP = 3.0, 50.0, 3.0
 _MOST_ROWS = 170_000
 _TREES: dict[str, Any] = {
     "loss": "absolute_error", "max_iter": 60, "learning_rate": 0.08, "max_leaf_nodes": 15, "max_features": 0.3,
@@ -29,7 +30,11 @@ _LEVELS = (1, 2, 3, 6)
 
 @dataclass(frozen=True)
 class Origins:
-    """Rolling origins of a panel as rows: features, target, and which series, end and lead they are."""
+    """Rolling origins of a panel as rows: features, target, and which series, end and lead they are.
+
+    The target is by how much the average missed what came, in units of the series' level and within the bounds that keep
+    one wild series from teaching the others.
+    """
 
     features: np.ndarray
     target: np.ndarray
@@ -38,11 +43,7 @@ class Origins:
     lead: np.ndarray
     average: np.ndarray
     scale: np.ndarray
-
-    @property
-    def actual(self) -> np.ndarray:
-        """What came."""
-        return self.average + self.target * self.scale
+    actual: np.ndarray
 
 
 def origins(pasts: list[past.Past], told: list[dict[str, np.ndarray]], period: int = 12) -> Origins:
@@ -54,7 +55,7 @@ def origins(pasts: list[past.Past], told: list[dict[str, np.ndarray]], period: i
         From `past.earlier` and `pool.rolling`.
     """
     parts = [_rows(one, found, period) for one, found in zip(pasts, told, strict=True)]
-    joined = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [np.zeros(0)] * 7
+    joined = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [np.zeros(0)] * 8
     return Origins(*joined)
 
 
@@ -62,10 +63,12 @@ def _rows(one: past.Past, told: dict[str, np.ndarray], period: int) -> tuple[np.
     live = np.flatnonzero((np.isfinite(one.known).sum(axis=1) >= LEAST_KNOWN) & np.isfinite(one.known[:, -1]))
     told = {name: part[live] for name, part in told.items()}
     seen, scale = features(one.known[live], told, period)
-    target = (one.came[live] - told["average"]) / scale[:, None]
+    came = one.came[live]
+    target = np.clip((came - told["average"]) / scale[:, None], -_WILDEST, _WILDEST)
     row, lead = np.nonzero(np.isfinite(target))
     ends = np.full(len(row), one.end)
-    return seen[row, lead], target[row, lead], live[row], ends, lead + 1, told["average"][row, lead], scale[row]
+    return (seen[row, lead], target[row, lead], live[row], ends, lead + 1, told["average"][row, lead], scale[row],
+            came[row, lead])  # fmt: skip
 
 
 def features(known: np.ndarray, told: dict[str, np.ndarray], period: int) -> tuple[np.ndarray, np.ndarray]:
@@ -85,7 +88,7 @@ def features(known: np.ndarray, told: dict[str, np.ndarray], period: int) -> tup
         moving.append(_mean(beside.T))
         relative = [(part - base) / scale for part in moving]
         blocks.append(np.column_stack([*fixed, *relative, coming[:, lead], np.full(count, lead + 1.0), base / scale]))
-    return np.stack(blocks, axis=1), scale
+    return np.clip(np.stack(blocks, axis=1), -_WIDEST, _WIDEST), scale
 
 
 def _of_series(flat: np.ndarray, made: np.ndarray, scale: np.ndarray, period: int) -> list[np.ndarray]:
@@ -135,6 +138,11 @@ def weight(count: int) -> float:
     (0.5, 0.71)
     """
     return _MOST_WEIGHT * count / (count + LEAST_SERIES / 2)
+
+
+def bounded(shift: np.ndarray, move: np.ndarray) -> np.ndarray:
+    """Return corrections of at most three of their series' usual monthly moves: one that never moves is not corrected."""
+    return np.clip(shift, -_LARGEST_STEP * move, _LARGEST_STEP * move)
 
 
 def fit(rows: Origins) -> Stack:
