@@ -200,7 +200,9 @@ def next_targets(
     for month in quarter:
         whole = round(round(level * shares[month.month] / unit) * unit, 2)
         amounts = {("company", None): (whole, "plan"), **parts.of(month, whole)}
-        made += [_target(str(month), part, name, amount, targets, values, len(history), basis=basis)
+        first = "loop.reason.target_first" if not stated > 0 else None
+        made += [_target(str(month), part, name, amount, targets, values, len(history), basis=basis,
+                         reason=first if part == "company" else None)
                  for (part, name), (amount, basis) in amounts.items()]  # fmt: skip
     made += _wholes(made, targets, values, len(history), fiscal_start)
     return [change for change in made if change.old != change.new["amount"]]

@@ -240,10 +240,16 @@ def _number(row: Mapping[str, Any], items: Items) -> dict[str, Any]:
     trail = row.get("trail") or []
     about = f" · {text.period(row['about'])}" if row.get("about") else ""
     return {
-        "name": items.mask(text.word(row.get("measure"), "brief")) + about, "big": text.measured(value, uom),
+        "name": items.mask(text.word(row.get("measure"), "brief")) + about, "big": _size(row, value, text),
         "lines": [line for line in lines if line], "bullet": boxes.bullet(value, target),
         "spark": boxes.spark(json.loads(trail) if isinstance(trail, str) else trail),
     }  # fmt: skip
+
+
+def _size(row: Mapping[str, Any], value: float, text: Text) -> str:
+    """Return a number's size; the odds of a target in whole percent."""
+    odds = str(row.get("measure")).startswith("p_hit") and boxes.known(value)
+    return text.chance(value) if odds else text.measured(value, row.get("uom"))
 
 
 def _change(row: Mapping[str, Any], text: Text) -> str:

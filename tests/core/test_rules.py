@@ -120,6 +120,12 @@ def test_a_target_that_stands_already_is_not_proposed_again():
     assert [c.new["level"] for c in made] == ["team"] * 6
 
 
+def test_without_a_year_of_targets_the_reason_speaks_of_none():
+    reasons = {c.new["level"]: c.reason for c in proposed(company(), plan(100_000.0, periods=3))}
+    assert reasons["company"] == "loop.reason.target_first" and reasons["team"] != "loop.reason.target_first"
+    assert proposed(company(), plan(100_000.0))[0].reason == "loop.reason.target"
+
+
 def test_no_target_is_proposed_under_twelve_months_or_without_bookings():
     assert proposed(company(months=11), plan(100_000.0)) == []
     assert proposed(company(amount=0.0), plan(100_000.0)) == []

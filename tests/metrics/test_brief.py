@@ -202,7 +202,7 @@ def test_the_headline_tells_what_there_is_and_no_more(target, outcome, odds, mes
     assert name == f"brief.headline.{message}"
     for lang in ("en", "zh"):
         said = Text(lang).t(name, **values)
-        assert ("50.0%" in said, "62.0%" in said) == (target, odds)
+        assert ("50.0%" in said, "62%" in said) == (target, odds)
 
 
 @pytest.mark.parametrize(("actual", "verdict"), [(120.0, "above_range"), (70.0, "below_range")])
@@ -351,6 +351,7 @@ def test_decisions_ask_in_one_sentence_each():
     assert values["brief.decide.technical"] == {"what": "watched_stages", "n": 3}
     assert "brief.decide.simulation" in brief.asked(frame, automatic=[], simulation=True)["message"].tolist()
     assert brief.asked(frame.iloc[:0], automatic=[], simulation=True).empty
+    assert brief.asked(frame.head(1), automatic=[])["message"].tolist() == ["brief.decide.targets_alone"]
 
 
 def test_what_became_of_last_month_s_proposal():

@@ -65,9 +65,10 @@ def _targets(rows: list[dict]) -> list[Sentence]:
     new, old = sum(row["new"]["amount"] for row in company), [row["old"] for row in company]
     values = {"first": company[0]["new"]["period"], "last": company[-1]["new"]["period"], "new": new,
               "months": len(company), "parts": len(found) - len(company)}  # fmt: skip
+    alone = "" if values["parts"] else "_alone"
     if any(one is None for one in old):
-        return [("brief.decide.targets_first", values)]
-    return [("brief.decide.targets", {**values, "old": sum(old)})]
+        return [(f"brief.decide.targets_first{alone}", values)]
+    return [(f"brief.decide.targets{alone}", {**values, "old": sum(old)})]
 
 
 def _interventions(rows: list[dict]) -> list[Sentence]:

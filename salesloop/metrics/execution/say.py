@@ -55,6 +55,11 @@ def headline(pace: pd.DataFrame, found: pd.DataFrame) -> Sentence:
     risk = {"n": len(found), "amount": float(found["amount"].sum()) if len(found) else 0.0}
     if row is None:
         return "execution.headline_nothing", risk
+    message, values = _pace_told(row, risk)
+    return (message if len(found) else f"{message}_calm"), values
+
+
+def _pace_told(row: pd.Series, risk: dict) -> Sentence:
     values = {"horizon": row["period"], "actual": row["actual"], "target": row["target"], **risk}
     if not row["target"] > 0:
         return "execution.headline_no_target", values
