@@ -221,8 +221,8 @@ class Text:
         return f"{float(value):.2f}"
 
     def score(self, value: float) -> str:
-        """Return a signed score such as NPS without decimals."""
-        return f"{round(float(value)):+d}"
+        """Return a signed score such as NPS without decimals; nothing bears no sign."""
+        return f"{round(float(value)):+d}" if round(float(value)) else "0"
 
     def date(self, value: object) -> str:
         """Return a day."""
