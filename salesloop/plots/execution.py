@@ -17,6 +17,8 @@ def pace(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     names = [row.name if isinstance(row.name, str) else text.word(row.level) for row in table.itertuples(index=False)]
     colors = [style.ORANGE if row.attainment < row.elapsed_share else style.BLUE for row in table.itertuples()]
     style.bars(ax, names, table["attainment"], text=text, kind="percent", colors=colors)
+    for value in ax.texts:
+        value.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.8})
     style.reference(ax, float(table["elapsed_share"].iloc[0]), text.t("execution.label.elapsed"), color=style.TOTAL)
     return ax
 

@@ -67,7 +67,8 @@ def singular(word: str) -> str:
     word = word.removesuffix("'s").strip("'-")
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
-    return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3 else word
+    kept = word.endswith(("ss", "us", "is")) or (word.endswith("as") and not word.endswith("eas"))
+    return word[:-1] if word.endswith("s") and not kept and len(word) > 3 else word
 
 
 def unsaid(lexicon: Lexicon, language: str) -> frozenset[str]:
