@@ -202,11 +202,6 @@ class Text:
         share = float(value)
         return "<1%" if share < 0.005 else ">99%" if share > 0.995 else f"{100 * share:.0f}%"
 
-    def chance(self, value: float) -> str:
-        """Return a chance in whole percent; the draws tell no more."""
-        share = float(value)
-        return "<1%" if share < 0.005 else ">99%" if share > 0.995 else f"{100 * share:.0f}%"
-
     def points(self, value: float) -> str:
         """Return a difference of shares in percentage points, signed."""
         return f"{100 * float(value):+.1f}" + (" pp" if self.lang == "en" else " 个百分点")
@@ -273,7 +268,7 @@ class Text:
 
 KINDS = (
     "money", "money_exact", "number", "count", "percent", "points", "days", "ratio", "score", "date", "period",
-    "month", "text", "word", "scope", "uom",
+    "month", "text", "word", "scope", "uom", "scopes", "chance",
 )  # fmt: skip
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 

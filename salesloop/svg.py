@@ -176,6 +176,7 @@ def _fit(fig: Figure) -> None:
     left = max(_tick_width(ax) for ax in axes) + 8
     right = max(_right_need(ax, width - left) for ax in axes) + 4
     below = 26 if any(_has_x(ax, "bottom") for ax in axes) else 8
+    below += 15 if any(ax.get_xlabel() for ax in axes) else 0
     above = 24 if any(_has_x(ax, "top") or _has_top_note(ax) for ax in axes) else 8
     grid = axes[0].get_gridspec()
     space: dict[str, float] = {}
