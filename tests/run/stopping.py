@@ -22,6 +22,7 @@ def plain_run(root: str) -> int:
     """Run as the command line does and return the exit code."""
     from salesloop import cli, months
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in a shell's background is begun without
     months.report = lambda unit, period, **_: unit_in(root).run(out=lambda line: print(line, flush=True))
     return cli.main(["report", "--unit", "acme", "--period", "2026-10"])
 
