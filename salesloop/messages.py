@@ -249,9 +249,12 @@ class Text:
         return ("；" if self.lang == "zh" else "; ").join(self._scope(one) for one in str(value).split(";") if one)
 
     def _scope(self, one: str) -> str:
+        if one == "…":
+            return self.word("and_more")
         period, level, name, measure, tier = (one.split("|") + [""] * 5)[:5]
         try:
-            told = [self.period(period)]
+            several = len(period) == 9 and period[4] == "-"
+            told = [self.period(period.replace("-", "/") if several else period)]
         except ValueError:
             told = [period]
         region = f"（{self.word(level)}）" if self.lang == "zh" else f" ({self.word(level)})"

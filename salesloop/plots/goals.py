@@ -53,7 +53,7 @@ def p_hit(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     several = table["tier"].nunique() > 1
     names = [f"{text.period(p)} · {text.word(t)}" if several else text.period(p)
              for p, t in zip(table["period"], table["tier"], strict=True)]  # fmt: skip
-    notes = [f"{text.percent(p)} · {text.money(a)}" for p, a in zip(table["p_hit"], table["amount"], strict=True)]
+    notes = [f"{text.chance(p)} · {text.money(a)}" for p, a in zip(table["p_hit"], table["amount"], strict=True)]
     style.bars(ax, names, table["p_hit"], text=text, kind="percent", notes=notes)
     ax.set_xlim(0, 1)
     return ax

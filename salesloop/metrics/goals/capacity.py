@@ -11,7 +11,7 @@ from salesloop.metrics.goals.ground import Ground
 from salesloop.targets import seasonal_shares
 
 COLUMNS = (
-    "period", "level", "name", "target", "capacity", "low", "high", "gap", "gap_reps", "gap_hires", "reps", "ramping", "joining",
+    "period", "level", "name", "target", "booked", "capacity", "low", "high", "gap", "gap_reps", "gap_hires", "reps", "ramping", "joining",
     "leaving", "n", "scope",
 )  # fmt: skip
 RAMPED_SHARE, WINDOW, LONGEST = 0.8, 3, 18
@@ -240,8 +240,9 @@ def capacity(
     Returns
     -------
     DataFrame
-        ``period, level, name, target, capacity`` (sum over reps and months of days there times ramp share times season
-        times a ramped rep-month), ``low, high`` (80 %, from the spread of rep-months), ``gap`` (target minus capacity),
+        ``period, level, name, target, booked`` (so far, of a period that runs), ``capacity`` (sum over reps and the months left
+        of days there times ramp share times season times a ramped rep-month), ``low, high`` (80 %, from the spread of
+        rep-months), ``gap`` (target minus booked minus capacity),
         ``gap_reps`` (ramped reps that would close it), ``gap_hires`` (starters of next month who would, still ramping),
         ``reps, ramping`` (there; begun in the last six months), ``joining, leaving`` (on a known day ahead), ``n``
         (rep-months it rests on). Empty under 12 ramped rep-months.
@@ -253,9 +254,7 @@ def capacity(
     rows = judged[
         (judged["measure"] == "bookings") & (judged["tier"] == "base") & judged["level"].isin(["company", "team"])
     ]
-    rows = rows[
-        (rows["begins"] > str(ground.period)) & (rows["ends"] <= str(ground.ahead[-1])) & rows["amount"].notna()
-    ]
+    rows = rows[(rows["ends"] > str(ground.period)) & (rows["ends"] <= str(ground.ahead[-1])) & rows["amount"].notna()]
     rows = rows[rows["verdict"] != "not_measurable"]
     if n < LEAST_REP_MONTHS or rows.empty:
         return pd.DataFrame(columns=list(COLUMNS))
@@ -302,9 +301,10 @@ class Crew:
             if np.isfinite(self.spread)
             else float("nan")
         )
-        gap, full = row["amount"] - total, self.mean * factor.sum()
+        booked = float(np.nan_to_num(row["actual_to_date"]))
+        gap, full = row["amount"] - booked - total, self.mean * factor.sum()
         hired = self.mean * float((self.share[np.minimum(inside, LONGEST)] * factor).sum())
-        return {**{key: row[key] for key in ("period", "level", "name", "scope")}, "target": row["amount"], "capacity": total,
+        return {**{key: row[key] for key in ("period", "level", "name", "scope")}, "target": row["amount"], "booked": booked, "capacity": total,
                 "low": max(total - Z80 * sd, 0.0), "high": total + Z80 * sd, "gap": gap,
                 "gap_reps": gap / full if full > 0 else float("nan"), "gap_hires": gap / hired if hired > 0 else float("nan"),
                 "n": self.n, **self._counts(there.sum(axis=1) > 0, row["ends"])}  # fmt: skip

@@ -30,7 +30,7 @@ def log(targets: pd.DataFrame, approved: pd.DataFrame, *, ground: Ground) -> pd.
     Returns
     -------
     DataFrame
-        ``id, scope, level, uom``; ``old, new`` (as written: an amount, or a growth), ``change`` (new over old, less one), ``at``
+        ``id, scope, level, uom``; ``old, new`` (as written: an amount, or a growth), ``change`` (new over old, less one; NaN for shares and growth), ``at``
         (the day of the version), ``by`` and ``why`` (the approval's; ``by_hand`` and nothing where a person wrote the row), and
         ``made_in``, the month whose report proposed it.
     """
@@ -42,7 +42,7 @@ def log(targets: pd.DataFrame, approved: pd.DataFrame, *, ground: Ground) -> pd.
                 continue
             found = given.get(_key(new), {})
             told = {key: new[key] for key in ("id", "scope", "level", "uom")}
-            rows.append({**told, "old": old["amount"], "new": new["amount"], "change": _ratio(old["amount"], new["amount"]),
+            rows.append({**told, "old": old["amount"], "new": new["amount"], "change": _ratio(old["amount"], new["amount"]) if new["uom"] != "share" else float("nan"),
                          "at": new["since"], "by": found.get("by") or BY_HAND, "why": f"rule_{found['reason']}" if found else None,
                          "made_in": found.get("made_in")})  # fmt: skip
     made = pd.DataFrame(rows, columns=list(COLUMNS))

@@ -21,7 +21,7 @@ NEEDS = {"scope": "scopes", "amount": "uom", "p_hit": "chance", "more_50": "uom"
 SMART = {"scope": "scopes", **dict.fromkeys("SMART", "word"), "first": "word"}
 PARTS = {"scope": "scopes", "parts_level": "word", "n": "count", "whole": "uom", "parts": "uom", "difference": "uom"}
 SPLIT = {**dict.fromkeys(METHODS, "money"), **{f"p_{name}": "chance" for name in METHODS}}
-CAPACITY = {"scope": "scopes", "target": "money", "capacity": "money", "low": "money", "high": "money", "gap": "money",
+CAPACITY = {"scope": "scopes", "target": "money", "booked": "money", "capacity": "money", "low": "money", "high": "money", "gap": "money",
             "gap_reps": "number", "gap_hires": "number", "reps": "count", "joining": "count", "leaving": "count", "n": "count"}  # fmt: skip
 RECOVERY = {
     "scope": "scopes",

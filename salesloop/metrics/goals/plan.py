@@ -100,6 +100,7 @@ def _odd(row: dict, amount: float, issues: list[dict]) -> None:
 def _tiers(plan: pd.DataFrame, ground: Ground, issues: list[dict]) -> None:
     """Note each tier that asks for less than a lower one of the same target."""
     told = plan[plan["usable"] & plan["amount"].notna() & plan["tier"].isin(TIERS)]
+    told = told[[months[-1] > ground.period for months in told["months"]]]
     for _, upper in tier_gaps(told, ground):
         _note(upper, "tier_order", "kept", issues)
 

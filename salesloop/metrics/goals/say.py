@@ -43,7 +43,7 @@ SMART = {
     "unknown": "count",
     "main_reason": "word",
 }
-CAPACITY = {"period": "period", "level": "word", "target": "money", "capacity": "money", "low": "money", "high": "money",
+CAPACITY = {"period": "period", "level": "word", "target": "money", "booked": "money", "capacity": "money", "low": "money", "high": "money",
             "gap": "money", "gap_reps": "number", "gap_hires": "number", "reps": "count", "ramping": "count", "joining": "count",
             "leaving": "count", "n": "count"}  # fmt: skip
 SPLIT = {"level": "word", "method": "word", "amount": "money", "share": "percent", "p_hit": "chance"}
@@ -169,9 +169,10 @@ def capacity(table: pd.DataFrame, ramps: int, ground: Ground) -> list[Sentence]:
         return [("goals.capacity_none", {})]
     quarter = own[own["period"] == periods.quarter_label(ground.ahead[0], ground.fiscal_start)]
     row = (quarter if len(quarter) else own).iloc[0].to_dict()
-    values = {key: row[key] for key in ("period", "capacity", "target", "low", "high", "reps", "n")}
+    values = {key: row[key] for key in ("period", "capacity", "low", "high", "reps", "n")}
+    values["target"] = left = row["target"] - row["booked"]
     values |= {"gap": abs(row["gap"]), "gap_reps": _whole(row["gap_reps"]), "gap_hires": _whole(row["gap_hires"])}
-    kind = "within" if row["low"] <= row["target"] <= row["high"] else "short" if row["gap"] > 0 else "enough"
+    kind = "within" if row["low"] <= left <= row["high"] else "short" if row["gap"] > 0 else "enough"
     told = [(f"goals.capacity_{kind}", values), ("goals.ramp" if ramps >= 5 else "goals.ramp_few", {"n": ramps})]
     moving = {"joining": row["joining"], "leaving": row["leaving"]}
     return [*told, ("goals.capacity_moving", moving)] if sum(moving.values()) else told
@@ -182,16 +183,14 @@ def _whole(reps: float) -> float:
 
 
 def split(table: pd.DataFrame, whole: dict | None) -> Sentence:
-    """Say which target is split and how."""
+    """Say which target is split and how: over teams where there are several, else over reps."""
     if whole is None or table.empty:
         return "goals.split_none", {}
-    chance = table.loc[table["method"] == "equal_chance", "p_hit"].median()
-    return "goals.split", {
-        "period": whole["period"],
-        "amount": whole["amount"],
-        "n": int(table["name"].nunique()),
-        "p": chance,
-    }
+    level = "team" if table.loc[table["level"] == "team", "name"].nunique() > 1 else "rep"
+    own = table[table["level"] == level]
+    chance = own.loc[own["method"] == "equal_chance", "p_hit"].median()
+    values = {"period": whole["period"], "amount": whole["amount"], "n": int(own["name"].nunique()), "p": chance}
+    return f"goals.split_{level}", values
 
 
 def recovery(table: pd.DataFrame) -> list[Sentence]:
@@ -252,9 +251,9 @@ def chances(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def company_capacity(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the chart of capacity: the company's rows, else the teams' of the first period."""
+    """Return the chart of capacity: the company's rows; `target` is what it still asks for."""
     own = table[table["level"] == "company"] if len(table) else table
-    return own.head(MOST_ROWS).reset_index(drop=True)
+    return own.assign(target=own["target"] - own["booked"]).head(MOST_ROWS).reset_index(drop=True)
 
 
 def versions(plan: pd.DataFrame) -> pd.DataFrame:
