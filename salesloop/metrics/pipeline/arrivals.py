@@ -196,19 +196,40 @@ def _paired(again: pd.DataFrame, wins: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         ``opportunity_id, win`` (row), ``lag`` (months, at least 1), ``ratio`` of its amount to the win's.
     """
-    kept = ["opportunity_id", "account_id", "product", "amount"]
-    pairs = again[[*kept, "created_at"]].merge(
-        wins[[*kept, "closed_on"]].assign(win=np.arange(len(wins))), on="account_id", suffixes=("", "_won")
+    account = pd.factorize(pd.concat([again["account_id"], wins["account_id"]]).astype(object))[0]
+    product = pd.factorize(pd.concat([again["product"], wins["product"]]).astype(str).astype(object))[0]
+    both = np.where(account < 0, -1, account * (product.max() + 1) + product)
+    won = _last_before(both, again, wins)
+    won = np.where(won < 0, _last_before(account, again, wins), won)
+    again, won = again[won >= 0], won[won >= 0]
+    made, at = again["created_at"], wins["closed_on"].iloc[won]
+    lag = (made.dt.year.to_numpy() - at.dt.year.to_numpy()) * 12 + made.dt.month.to_numpy() - at.dt.month.to_numpy()
+    worth = wins["amount"].to_numpy(float)[won]
+    ratio = again["amount"].to_numpy(float) / np.where(worth > 0, worth, np.nan)
+    pairs = pd.DataFrame(
+        {"opportunity_id": again["opportunity_id"].to_numpy(), "win": won, "lag": lag.clip(min=1), "ratio": ratio}
     )
-    pairs = pairs[(pairs["closed_on"] < pairs["created_at"]) & (pairs["opportunity_id"] != pairs["opportunity_id_won"])]
-    same = pairs["product"].astype(str) == pairs["product_won"].astype(str)
-    pairs = pairs.assign(same=same).sort_values(["opportunity_id", "same", "closed_on"])
-    pairs = pairs.drop_duplicates("opportunity_id", keep="last")
-    made, won = pairs["created_at"], pairs["closed_on"]
-    lag = (made.dt.year - won.dt.year) * 12 + made.dt.month - won.dt.month
-    ratio = pairs["amount"].astype(float) / pairs["amount_won"].astype(float).where(pairs["amount_won"] > 0)
-    pairs = pairs.assign(lag=lag.clip(lower=1), ratio=ratio).sort_values(["win", "lag"])
-    return pairs.drop_duplicates("win")[["opportunity_id", "win", "lag", "ratio"]]
+    return pairs.sort_values(["win", "lag", "opportunity_id"]).drop_duplicates("win")
+
+
+def _last_before(kind: np.ndarray, again: pd.DataFrame, wins: pd.DataFrame) -> np.ndarray:
+    """Return for each renewal the row of the last win of its kind closed before it was created, itself apart; -1 for none.
+
+    Parameters
+    ----------
+    kind : ndarray of int
+        Of the renewals, then of the wins; -1 for none.
+    """
+    n = len(again)
+    times = np.concatenate([again["created_at"].to_numpy(), wins["closed_on"].to_numpy()]).astype("datetime64[us]")
+    rank = np.unique(times, return_inverse=True)[1]
+    key = kind * (len(times) + 1) + rank
+    order = np.argsort(key[n:], kind="stable")
+    place = np.searchsorted(key[n:][order], key[:n]) - 1
+    ids, own = wins["opportunity_id"].to_numpy(dtype=object)[order], again["opportunity_id"].to_numpy(dtype=object)
+    place = place - ((place >= 0) & (ids[place] == own))
+    found = order[place]
+    return np.where((place >= 0) & (kind[:n] >= 0) & (kind[n:][found] == kind[:n]), found, -1)
 
 
 def _waiting(age: np.ndarray, lag: np.ndarray, kind: pd.Series, horizon: int) -> np.ndarray:
