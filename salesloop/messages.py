@@ -246,7 +246,8 @@ class Text:
         >>> Text("en").scopes("2026Q4|team|East 1|bookings|base;2026|company||csat|stretch")
         'Q4 2026 East 1; 2026 company CSAT stretch'
         """
-        return ("；" if self.lang == "zh" else "; ").join(self._scope(one) for one in str(value).split(";") if one)
+        told = "".join(("；" if self.lang == "zh" else "; ") + self._scope(one) for one in str(value).split(";") if one)
+        return told[1:].replace("；等", "等") if self.lang == "zh" else told[2:]
 
     def _scope(self, one: str) -> str:
         if one == "…":

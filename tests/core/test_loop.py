@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from salesloop import ledger, loop, params, paths, record, rules
+from salesloop import approvals, ledger, loop, params, paths, record, rules
 from salesloop.book import Book, open_book
 from salesloop.errors import ParameterError
 from salesloop.metrics import review
@@ -134,6 +134,19 @@ def test_every_kind_of_promise_can_be_graded_by_the_review(root):
     assert set(asked["kind"]) == {"forecast", "action", "whatif"}
     assert made.set_index("kind").loc["action", ["due", "value", "uom"]].tolist() == [NOV, 2.0, "deals"]
     assert made.set_index("kind").loc["whatif", ["due", "low", "high"]].tolist() == ["2027-02", 1.0, 9.0]
+
+
+def test_who_approved_which_target_when_and_why_is_kept(root):
+    close(root, [technical(), target()])
+    loop.approve("u", OCT, by="Li", when="2026-11-07")
+    loop.approve("u", OCT, by="Wang", when="2026-11-08")
+    told = approvals.of_targets("u")
+    assert told[["period", "amount", "by", "at", "made_in"]].values.tolist() == [
+        ["2027-01", 500.0, "Li", "2026-11-07", OCT]]  # fmt: skip
+    assert told["reason"].tolist() == ["target"]
+    assert approvals.of_targets("u", before=OCT).empty
+    by = {line["id"]: line["by"] for line in approvals.read("u")}
+    assert by["stall_limits"] == "automatic"
 
 
 def test_approving_twice_writes_nothing_twice(root):

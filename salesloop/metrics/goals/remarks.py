@@ -142,5 +142,19 @@ def rejected(rows: Sequence[Mapping]) -> list[Sentence]:
     return told
 
 
+def unrated(rows: Sequence[Mapping]) -> list[Sentence]:
+    """Say which deals have a currency without a rate, so that their amounts count nowhere.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        What the freeze noted: ``currency, n, amount`` (as the source has it).
+    """
+    return [
+        ("goals.unrated", {"currency": row["currency"], "n": int(row["n"]), "amount": float(row["amount"])})
+        for row in rows
+    ]
+
+
 MOST_PLACES = 8
 _AS_TARGET = {"period": "", "level": "", "name": None, "measure": "", "tier": ""}

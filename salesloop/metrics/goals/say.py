@@ -21,11 +21,12 @@ from salesloop.metrics.goals.remarks import (
     mismatches,
     rejected,
     unknown,
+    unrated,
 )
 
 __all__ = [
     "about", "alone", "attainment", "bullets", "capacity", "chance", "chances", "changed", "company_capacity", "counts", "far", "growth",
-    "headline", "issues", "main_target", "mismatches", "needs", "recovery", "rejected", "smart", "split", "unknown", "versions",
+    "headline", "issues", "main_target", "mismatches", "needs", "recovery", "rejected", "smart", "split", "unknown", "unrated", "versions",
 ]  # fmt: skip
 TARGETS = {
     "period": "period", "level": "word", "measure": "word", "tier": "word", "amount": "uom", "opening": "uom",
