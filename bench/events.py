@@ -88,7 +88,8 @@ def run(n: int) -> dict[str, float]:
     cells = json.loads((ROOT / "notebooks" / "30_bottlenecks.ipynb").read_text(encoding="utf-8"))["cells"]
     with tempfile.TemporaryDirectory() as folder:
         salesloop.open_stage = lambda name, **_: Stage(name, book, Path(folder))
-        begun, names, used = time.monotonic(), {}, time.process_time()
+        names: dict = {}
+        begun, used = time.monotonic(), time.process_time()
         for cell in cells:
             if cell["cell_type"] == "code":
                 start = time.process_time()

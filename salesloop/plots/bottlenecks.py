@@ -16,7 +16,7 @@ def ranked(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     ax = style.figure(narrow, rows=max(len(table), 2))
     if table.empty:
         return style.empty(ax, text.t("bottlenecks.label.nothing"))
-    names = [_name(row) for row in table.itertuples()]
+    names = [_name(row, text) for row in table.itertuples()]
     colors = [style.ORANGE if flagged else style.BLUE for flagged in table["flagged"]]
     style.intervals(
         ax, names, table["money"], table["money_low"], table["money_high"], text=text, kind="money", colors=colors
@@ -25,9 +25,9 @@ def ranked(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     return ax
 
 
-def _name(row) -> str:
+def _name(row, text: Text) -> str:
     """Name a cell by its stage and its segment."""
-    return str(row.stage) if row.segment_kind == ALL else f"{row.stage} · {row.segment}"
+    return str(row.stage) if row.segment_kind == ALL else f"{row.stage} · {text.word(row.segment, 'bottlenecks')}"
 
 
 def slips(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:

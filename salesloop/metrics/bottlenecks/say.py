@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from salesloop.metrics.bottlenecks import Diagnosis
 
 Sentence = tuple[str, dict]
-FORMATS = {"segment_kind": "word", "n": "count", "conversion": "percent", "low": "percent", "high": "percent", "p50_days": "days",
+FORMATS = {"segment_kind": "word", "segment": "word", "n": "count", "conversion": "percent", "low": "percent", "high": "percent", "p50_days": "days",
            "p75_days": "days", "p50_low": "days", "p50_high": "days", "p75_low": "days", "p75_high": "days", "excess_days": "days", "money": "money", "money_low": "money", "money_high": "money", "q_value": "ratio",
            "flagged": "word", "since": "period", "direction": "word", "nature": "word", "ratio": "ratio", "n_open": "count", "renewals": "money"}  # fmt: skip
-SHOWN = ("stage", "segment", "direction", "nature", "since", "money", "money_low", "money_high", "n_open", "flagged")
-MOVES = ("stage", "segment", "n", "conversion", "low", "high", "p50_days", "p50_low", "p50_high", "p75_days", "p75_low", "p75_high",
-         "excess_days")  # fmt: skip
+SHOWN = ("stage", "segment_kind", "segment", "direction", "nature", "since", "money", "money_low", "money_high", "excess_days", "n_open",
+         "flagged")  # fmt: skip
+MOVES = ("stage", "segment_kind", "segment", "n", "conversion", "low", "high", "p50_days", "p50_low", "p50_high", "p75_days", "p75_low",
+         "p75_high")  # fmt: skip
 SLIPS = {"period": "period", "n": "count", "slipped": "count", "rate": "percent", "low": "percent", "high": "percent",
          "due_amount": "money", "slipped_amount": "money", "rate_value": "percent", "overdue": "count"}  # fmt: skip
 PUSHED = {
@@ -49,7 +50,7 @@ REASONS = {"kind": "word", "n": "count", "share": "percent"}
 REASONS_SHOWN = ("name", "n", "share")
 RIVALS = {"n": "count", "won": "count", "lost": "count", "win_rate": "percent", "low": "percent", "high": "percent"}
 RIVALS_SHOWN = ("name", *RIVALS)
-GAINS = {"kind": "word", "segment_kind": "word", "n": "count", "rate": "percent", "low": "percent", "high": "percent", "money": "money",
+GAINS = {"kind": "word", "segment_kind": "word", "segment": "word", "n": "count", "rate": "percent", "low": "percent", "high": "percent", "money": "money",
          "money_low": "money", "money_high": "money", "told": "word"}  # fmt: skip
 GAINS_SHOWN = ("kind", "segment", "n", "rate", "low", "high", "money", "money_low", "money_high", "told")
 PROBLEMS = ("unknown_deal", "undated", "future", "doubled", "renamed", "unknown_stage", "before_creation", "after_closing",

@@ -12,6 +12,7 @@ from salesloop.metrics import forecast
 from salesloop.metrics.pipeline import Change
 from salesloop.metrics.whatif import levers
 from salesloop.metrics.whatif.runner import Simulation, simulation
+from salesloop.metrics.whatif.scenarios import TRUST, effect
 
 LEVERS = ("conversion", "cycle", "volume", "size")
 COLUMNS = ("period", "before", "after", "change", "low", "high", "share_better")
@@ -35,8 +36,9 @@ def scenario(book: Any, asked: dict[str, Any] | list[dict[str, Any]], *, sim: Si
     Returns
     -------
     DataFrame
-        ``period`` (each month ahead, then ``total``), ``before, after, change`` (means, home money), ``low, high`` (80 % of
-        draws of the change), ``share_better`` (draws in which it is above nothing).
+        ``period`` (each month ahead, then ``total``), ``before, after, change`` (means, home money), ``low, high`` (80 %
+        range of the expected change: noise of the simulation, model error, and the trust that an ungraded lever has),
+        ``share_better`` (draws that end above the same draw without the change, luck of single deals included).
 
     Raises
     ------
@@ -146,16 +148,6 @@ def table(before: np.ndarray, after: np.ndarray, months: pd.PeriodIndex) -> pd.D
     rows.append(("total", before.sum(axis=0), after.sum(axis=0)))
     made = []
     for period, a, b in rows:
-        low, high = np.quantile(b - a, (0.1, 0.9))
-        made.append(
-            (
-                period,
-                float(a.mean()),
-                float(b.mean()),
-                float((b - a).mean()),
-                float(low),
-                float(high),
-                float((b > a).mean()),
-            )
-        )
+        change, low, high = effect((b - a)[None], TRUST)
+        made.append((period, float(a.mean()), float(b.mean()), change, low, high, float((b > a).mean())))
     return pd.DataFrame(made, columns=list(COLUMNS))

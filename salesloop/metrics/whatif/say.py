@@ -25,7 +25,7 @@ CHANCES = {"lever": "word", "scope": "word", "p_month": "percent", "p_quarter": 
 PROPOSED = ("id", "lever", "scope", "stage", "start", "due", "change", "expected_effect", "low", "high", "n")
 PROPOSALS = {"lever": "word", "scope_kind": "word", "scope": "word", "stage": "word", "start": "date", "due": "date", "change": "percent",
              "expected_effect": "money", "low": "money", "high": "money", "cost": "money", "n": "count"}  # fmt: skip
-EFFECTS = {"lever": "word", "measure": "word", "scope_kind": "word", "start": "date", "design": "word", "estimand": "word",
+EFFECTS = {"lever": "word", "measure": "word", "scope_kind": "word", "scope": "word", "start": "date", "design": "word", "estimand": "word",
            "estimate": "percent", "low": "percent", "high": "percent", "p_value": "ratio", "minimum_detectable": "percent",
            "placebo_p": "ratio", "verdict": "word", "why": "word", "n": "count"}  # fmt: skip
 EFFECTS_SHOWN = (
