@@ -129,12 +129,39 @@ def _of_tables(measure, activities, payments, feedback) -> pd.DataFrame:
 
 
 _SCALES = {"csat5": (1, 5), "nps": (0, 10)}
+_ANSWER = ("date", "respondent", "account", "opportunity", "rep", "scale", "score", "text")
+_COPIES, _SENTENCE = 3, 12
+
+
+def copied(feedback: pd.DataFrame) -> pd.Series:
+    """Return which answers are copies of an earlier one: the same day, account, score and sentence three times or more.
+
+    No customer answers so; a form sent many times or an import that went wrong does. Each such answer counts once. Answers
+    of nobody named are never taken for copies: many people may say the same.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"date": pd.Timestamp("2026-10-05"), "scale": "nps", "score": [10.0] * 3 + [9.0],
+    ...                      "text": "Great product, no complaints", "account": "Acme"})
+    >>> copied(rows).tolist()
+    [False, True, True, False]
+    """
+    if not {"text", "account"} <= set(feedback.columns) or not len(feedback):
+        return pd.Series(False, index=feedback.index)
+    told = feedback[[name for name in _ANSWER if name in feedback]]
+    long = (
+        told["text"].map(lambda text: isinstance(text, str) and len(text) > _SENTENCE).astype(bool)
+        & told["account"].notna()
+    )
+    twin = told.duplicated(keep=False) & long
+    size = told[twin].groupby(list(told.columns), dropna=False)["text"].transform("size").reindex(told.index)
+    return twin & (size >= _COPIES) & told.duplicated()
 
 
 def _scores(measure: str, feedback: pd.DataFrame) -> pd.DataFrame:
     scale, top = ("csat5", 4) if measure == "csat" else ("nps", 9)
     inside = feedback["score"].between(*_SCALES[scale])
-    said = feedback[(feedback["scale"] == scale) & (feedback["respondent"] != "rep") & inside]
+    said = feedback[(feedback["scale"] == scale) & (feedback["respondent"] != "rep") & inside & ~copied(feedback)]
     value = (said["score"] >= top).astype(float)
     if measure == "nps":
         value = 100.0 * (value - (said["score"] <= 6))

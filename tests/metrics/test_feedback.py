@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from salesloop.metrics import feedback, intervals
-from salesloop.metrics.feedback import fresh, money, proposals, reading, say, scores, shares
+from salesloop.metrics import feedback, intervals, measures
+from salesloop.metrics.feedback import fresh, money, proposals, reading, say, scores, shares, themes
 
 OCT = pd.Period("2026-10", "M")
 END = dt.date(2026, 10, 31)
@@ -306,3 +306,19 @@ def test_an_action_goes_to_the_open_deals_of_those_who_complain_and_needs_some()
         ["feedback-2026-10-b", "feedback.action.process 1", "y;x", 40.0]
     ]  # fmt: skip
     assert made["due"].tolist() == [pd.Timestamp("2026-11-30")]
+
+
+def test_the_same_answer_of_one_account_five_hundred_times_on_a_day_counts_once_in_every_number():
+    same = {"score": 10, "text": "Great product, no complaints at all", "account": "Acme"}
+    frame = table(*[same] * 500, *[{"score": 3, "text": "Slow", "account": "Acme"}] * 4, {**same, "account": "Bolt"})
+    said = read(frame)
+    assert reading.issues(said).set_index("rule")["n"]["same_answer"] == 499
+    told = scores.answered(said, "nps")
+    assert (len(told), told["up"].sum(), told["down"].sum()) == (6, 2, 4)  # short words may well be said by four people
+    assert len(measures.facts("nps", deals=pd.DataFrame(), feedback=frame)) == 6
+
+
+def test_comments_with_nothing_in_common_are_said_to_be_so_and_not_to_be_too_few():
+    said = [message for message, _ in say.settled({"en": themes.Chain(None, *[pd.DataFrame()] * 3)}, {"en": 83})]
+    assert said == ["feedback.themes_apart"]
+    assert say.settled({"en": themes.Chain(None, *[pd.DataFrame()] * 3)}, {"en": 12})[0][0] == "feedback.themes_few"

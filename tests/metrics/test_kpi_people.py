@@ -299,3 +299,23 @@ def test_new_and_part_period_reps_are_marked():
     )
     found = kpi.people.marks(list(start.index), reps, shown, start, as_of=END)
     assert found["mark"].tolist() == ["new", "part_period", "part_period", "left"]
+
+
+def test_agreement_of_the_published_case():
+    # Shrout and Fleiss (1979), table 2: six targets, four judges; ICC(1,1) is .17
+    scores = [(9, 2, 5, 8), (6, 1, 3, 2), (8, 4, 6, 8), (7, 1, 2, 6), (10, 5, 6, 9), (6, 2, 4, 7)]
+    rows = [("2026-10", f"R{judge}", "peer", f"S{target}", "teamwork", score, "1-10")
+            for target, given in enumerate(scores) for judge, score in enumerate(given)]  # fmt: skip
+    usable, _ = kpi.assess.comparable(rated(rows), period=OCTOBER, people=set())
+    told = kpi.assess.agreement(usable).iloc[0]
+    assert (round(told["icc"], 2), told["subjects"], told["n"], told["verdict"]) == (0.17, 6, 24, "apart")
+
+
+def test_a_place_that_three_in_four_weightings_keep():
+    # (1, 0) stands above (1/4, 1/4) where the first weighs more than a quarter: three in four of all weightings
+    parts = {"bookings": part([1.0, 0.25], [0.001] * 2), "win_rate": part([0.0, 0.25], [0.001] * 2)}
+    found = kpi.composite.composite(parts, {"bookings": 0.6, "win_rate": 0.4})
+    assert found["keeps"].between(0.71, 0.79).all()
+    # the score and its interval by hand: .6 x 1 and .6 x .25 + .4 x .25; se .001 x sqrt(.36 + .16)
+    assert found["score"].round(3).tolist() == [0.6, 0.25]
+    assert (found["high"] - found["score"]).round(5).tolist() == pytest.approx([1.96 * 0.001 * 0.52**0.5] * 2, abs=1e-5)

@@ -8,6 +8,8 @@ import re
 import numpy as np
 import pandas as pd
 
+from salesloop.metrics import measures
+
 SCALES = {"nps": (0.0, 10.0), "csat5": (1.0, 5.0), "ces7": (1.0, 7.0)}
 """The lowest and highest score of each scale."""
 MOST_CHARACTERS = 2000
@@ -56,7 +58,8 @@ def read(feedback: pd.DataFrame, *, as_of: dt.date) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The columns of `feedback`, ``month`` (Period; NaT without a date), ``valid`` (the score lies on its scale),
+        The columns of `feedback`, ``month`` (Period; NaT without a date), ``valid`` (the score lies on its scale, and the answer is no
+        copy), ``twin`` (a copy of an earlier answer: `salesloop.metrics.measures.copied`),
         ``words`` (the text that is read, at most 2,000 characters), ``language``, ``copies`` (rows of the same text),
         ``first`` (the first of them from its account, or from nobody named), ``usable`` (its text is read for tone and themes), ``later``. Missing respondents
         are customers.
@@ -66,7 +69,8 @@ def read(feedback: pd.DataFrame, *, as_of: dt.date) -> pd.DataFrame:
     said["month"] = said["date"].dt.to_period("M")
     bounds = [SCALES.get(str(scale), (np.nan, np.nan)) for scale in said["scale"]]
     low, high = np.array([b[0] for b in bounds]), np.array([b[1] for b in bounds])
-    said["valid"] = (said["score"].to_numpy() >= low) & (said["score"].to_numpy() <= high)
+    said["twin"] = measures.copied(said)
+    said["valid"] = (said["score"].to_numpy() >= low) & (said["score"].to_numpy() <= high) & ~said["twin"].to_numpy()
     cut = [" ".join(str(text)[:MOST_CHARACTERS].split()) if isinstance(text, str) else "" for text in said["text"]]
     said["words"] = pd.Series(cut, index=said.index, dtype=object)
     unique = dict.fromkeys(said["words"])
@@ -102,7 +106,8 @@ def issues(said: pd.DataFrame) -> pd.DataFrame:
         said["text"].map(lambda one: len(one) if isinstance(one, str) else 0).astype(int),
     )
     found = {
-        "score_outside": (scored & known & ~said["valid"], "score_left_out"),
+        "score_outside": (scored & known & ~said["valid"] & ~said["twin"], "score_left_out"),
+        "same_answer": (said["twin"], "counted_once"),
         "score_without_scale": (scored & ~known, "score_left_out"),
         "scale_mixed": (
             scored & known & (said["scale"] != usual.iloc[0]) if len(usual) else scored & False,

@@ -145,7 +145,9 @@ def settled(chains: dict[str, themes.Chain], counts: dict[str, int]) -> list[Sen
     told: list[Sentence] = []
     for language, chain in chains.items():
         n = counts.get(language, 0)
-        if chain.model is None:
+        if chain.model is None and n >= themes.LEAST:
+            told.append(("feedback.themes_apart", {"language": f"tongue_{language}", "n": n}))
+        elif chain.model is None:
             told.append(("feedback.themes_few", {"language": f"tongue_{language}", "n": n, "need": themes.LEAST}))
         elif not chain.model.settled:
             told.append(
