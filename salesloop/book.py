@@ -175,11 +175,14 @@ class Book:
 
     def facts(self, measure: str) -> pd.DataFrame:
         """Return the dated facts of a measure up to `as_of`; see `salesloop.metrics.measures.facts`."""
+        return self._dated(measure).copy()
+
+    def _dated(self, measure: str) -> pd.DataFrame:
         from salesloop.metrics import measures
 
         if measure not in self._facts:
             self._facts[measure] = self._measured(measures, measure)
-        return self._facts[measure].copy()
+        return self._facts[measure]
 
     def actual(self, measure: str, scope: str, months: Iterable[pd.Period]) -> tuple[float, int]:
         """Return a measure's value and count for a scope such as ``"company"`` or ``"team:North"`` over some months.
@@ -191,8 +194,7 @@ class Book:
         if measure not in (*measures.ADDITIVE, *measures.RATES, *self.config.measures):
             return float("nan"), 0
         level, _, name = scope.partition(":")
-        self.facts(measure)
-        facts, key = self._facts[measure], (measure, level)
+        facts, key = self._dated(measure), (measure, level)
         if key not in self._sums:
             self._sums[key] = measures.monthly(facts, level) if len(facts) else {}
         return measures.actual(facts, measure, level, name or None, months, self._sums[key])
