@@ -135,9 +135,12 @@ def _once(same: Mapping[str, str], text: Text, stage: str, mask: Mask) -> str:
     if not same:
         return ""
     absent = [text.label(column, stage) for column, words in same.items() if words == MISSING]
-    alike = [f"{text.label(column, stage)}: {words}" for column, words in same.items() if words != MISSING]
+    alike = [
+        text.t("report.table_pair", name=text.label(column, stage), words=words)
+        for column, words in same.items() if words != MISSING
+    ]  # fmt: skip
     told = [text.t("report.table_alike", what=" · ".join(alike))] if alike else []
-    told += [text.t("report.table_absent", what=", ".join(absent))] if absent else []
+    told += [text.t("report.table_absent", what=("、" if text.lang == "zh" else ", ").join(absent))] if absent else []
     return f'<p class="note alike">{_say(" ".join(told), mask)}</p>'
 
 
