@@ -56,13 +56,21 @@ def group(model: Model, some: pd.DataFrame, deals: pd.DataFrame, owners: list[st
     owners : list of str
         All owners; `NOBODY` among them where a deal has none.
     nearly : float
-        To what their log odds are rounded, so that those nearly alike are carried forward together.
+        How near the log odds of those lie that are taken as alike and carried forward together.
     """
     own = effects(model, some) if model.kind != "none" else (np.zeros(len(some)), np.zeros(len(some)))
-    if nearly:
-        own = np.round(own[0] / nearly) * nearly, np.round(own[1] / nearly) * nearly
+    if nearly and len(some):
+        own = _together(own, nearly)
     owner = pd.Categorical(some["owner_id"].fillna(NOBODY).astype(str), owners).codes.astype(np.int64)
     return Group(some, expected_amount(deals, some), owner, own, start_shares(model, some))
+
+
+def _together(own: tuple[np.ndarray, np.ndarray], nearly: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return effects with the mean of those nearly alike for each of them."""
+    _, kind = np.unique(np.column_stack([np.round(one / nearly) for one in own]), axis=0, return_inverse=True)
+    kind, n = kind.ravel(), np.bincount(kind.ravel())
+    first, second = ((np.bincount(kind, one) / n)[kind] for one in own)
+    return first, second
 
 
 def expected_amount(deals: pd.DataFrame, wanted: pd.DataFrame) -> np.ndarray:
@@ -145,23 +153,27 @@ class _Profiles:
     """Pick past deals for wins of a month by their chance to be won then."""
 
     def __init__(self, ready, past, expected, part, luck, change):
-        self.expected, self.part, self.luck, self.drift = expected, part, luck, ready.model.drift
+        self.expected, self.part, self.luck = expected, part, luck
         self.size, self.owner = past.size * factor(change, "size", past.deals), past.owner
         self.heirs, self.keep = np.flatnonzero(ready.keep), ready.keep
+        drift = ready.model.drift
+        self.drift = drift[below(np.arange(FINE), len(drift))] if len(drift) > 1 else None
 
     def __call__(self, month, place, draw, *, owned):
         """Return owner and amount of each win; the k-th win of a draw has its own random numbers, come what may."""
-        most = int(place.max()) + 1 if len(place) else 0
-        row = self._shares(month)[self.luck.whole(most, "profile", self.part, month)[place, draw]]
-        value = self.size[row]
-        if len(self.drift) > 1:
-            moved = self.luck.whole(most, "drift", self.part, month)[place, draw]
-            value = value * self.drift[below(moved, len(self.drift))]
+        most, at = int(place.max()) + 1 if len(place) else 0, place * self.luck.n + draw
+        row = self._shares(month).take(self._whole(most, "profile", month).take(at))
+        value = self.size.take(row)
+        if self.drift is not None:
+            value *= self.drift.take(self._whole(most, "drift", month).take(at))
         if not owned:
             return None, np.round(value)
-        heir = self.luck.whole(most, "heir", self.part, month)[place, draw]
+        heir = self._whole(most, "heir", month).take(at)
         owner, other = self.owner[row], self.heirs[below(heir, len(self.heirs))]
         return np.where(self.keep[owner], owner, other), np.round(value)
+
+    def _whole(self, most, purpose, month) -> np.ndarray:
+        return self.luck.whole(most, purpose, self.part, month).ravel()
 
     def _shares(self, month) -> np.ndarray:
         """Return which deal each of `FINE` equal shares of the chance falls to."""

@@ -89,14 +89,15 @@ def counts(expected: np.ndarray, luck: np.ndarray) -> np.ndarray:
         made[many] = np.maximum(np.ceil(high + np.sqrt(high) * z + (z**2 - 1) / 6 - 0.5), 0)
     few = slice(None) if not many.any() else np.flatnonzero(~many)
     mean, aim = mean[few], aim[few]
-    chance, count = np.exp(-mean), np.zeros(len(mean), dtype=np.int64)
+    chance, count = np.exp(-mean), np.zeros(len(mean), dtype=np.int32)
     reached = chance.copy()
     for k in range(1, 4 * _MANY):
         short = reached < aim
         if not short.any():
             break
         count += short
-        chance *= mean / k
+        chance *= mean
+        chance /= k
         reached += chance
     made[few] = count
     return made.reshape(expected.shape)

@@ -19,7 +19,7 @@ from salesloop.metrics.pipeline.steps import PER_MONTH, first_month, last_step
 
 PARTS = ("pipeline", "new", "renewal")
 _BLOCK = 256
-_ALIKE = 0.1
+_ALIKE = 0.2
 """How near the log odds of past deals lie whose successors are carried forward together."""
 
 
@@ -247,13 +247,19 @@ def _closed(ready: Prepared, won: np.ndarray, luck: Luck, change: Changes):
 def _outcomes(won: np.ndarray, drift: np.ndarray, common: np.ndarray, luck: Luck, block: int) -> tuple:
     """Return a row a win of some open deals: deal, month, draw, and amount when won over amount now."""
     until, aim = np.cumsum(won, axis=1).astype(np.float32), luck.uniform(len(won), "outcome", 0, block)
-    deal, draw_of = np.nonzero(aim < until[:, -1:] * common[None].astype(np.float32))
-    chance, month = aim[deal, draw_of] / common[draw_of].astype(np.float32), np.zeros(len(deal), dtype=np.int64)
+    flat = np.flatnonzero(aim < until[:, -1:] * common[None].astype(np.float32))
+    deal, draw_of = np.divmod(flat, luck.n)
+    chance, month = (
+        aim.ravel().take(flat) / common.astype(np.float32).take(draw_of),
+        np.zeros(len(flat), dtype=np.int64),
+    )
+    later = np.arange(len(flat))
     for m in range(won.shape[1] - 1):
-        month += chance >= until[deal, m]
+        later = later[chance.take(later) >= until[:, m].take(deal.take(later))]
+        month[later] += 1
     if len(drift) == 1:
         return deal, month, draw_of, drift[0]
-    return deal, month, draw_of, drift[below(luck.whole(len(won), "drift", 0, block)[deal, draw_of], len(drift))]
+    return deal, month, draw_of, drift[below(luck.whole(len(won), "drift", 0, block).ravel().take(flat), len(drift))]
 
 
 def _add(amount: np.ndarray, row: np.ndarray, draw_of: np.ndarray, value: np.ndarray) -> None:
