@@ -71,5 +71,12 @@ def capacity(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     style.intervals(ax, names, table["capacity"], table["low"], table["high"], text=text, kind="money")
     rows = np.arange(len(table))
     ax.vlines(table["target"], rows - 0.3, rows + 0.3, color=style.ORANGE, linewidth=3)
-    style.label(ax, float(table["target"].iloc[0]), 0, text.t("goals.label.target"), style.ORANGE, size=style.NOTE)
+    style.label(
+        ax,
+        float(np.nanmax([table["high"].iloc[0], table["target"].iloc[0]])),
+        0,
+        text.t("goals.label.target"),
+        style.ORANGE,
+        size=style.NOTE,
+    )
     return ax

@@ -243,7 +243,7 @@ def capacity(
         ``period, level, name, target, booked`` (so far, of a period that runs), ``capacity`` (sum over reps and the months left
         of days there times ramp share times season times a ramped rep-month), ``low, high`` (80 %, from the spread of
         rep-months), ``gap`` (target minus booked minus capacity),
-        ``gap_reps`` (ramped reps that would close it), ``gap_hires`` (starters of next month who would, still ramping),
+        ``gap_reps`` (ramped reps that would close it), ``gap_hires`` (starters of next month who would, still ramping; NaN without a gap),
         ``reps, ramping`` (there; begun in the last six months), ``joining, leaving`` (on a known day ahead), ``n``
         (rep-months it rests on). Empty under 12 ramped rep-months.
     """
@@ -306,7 +306,7 @@ class Crew:
         hired = self.mean * float((self.share[np.minimum(inside, LONGEST)] * factor).sum())
         return {**{key: row[key] for key in ("period", "level", "name", "scope")}, "target": row["amount"], "booked": booked, "capacity": total,
                 "low": max(total - Z80 * sd, 0.0), "high": total + Z80 * sd, "gap": gap,
-                "gap_reps": gap / full if full > 0 else float("nan"), "gap_hires": gap / hired if hired > 0 else float("nan"),
+                "gap_reps": gap / full if full > 0 else float("nan"), "gap_hires": gap / hired if hired > 0 and gap > 0 else float("nan"),
                 "n": self.n, **self._counts(there.sum(axis=1) > 0, row["ends"])}  # fmt: skip
 
     def _counts(self, here: np.ndarray, ends: str) -> dict[str, int]:

@@ -18,7 +18,7 @@ OTHERS = {"scope": "scopes", "amount": "uom", "actual_to_date": "uom", "attainme
           "low": "uom", "high": "uom", "p_hit": "chance", "verdict": "word"}  # fmt: skip
 NEEDS = {"scope": "scopes", "amount": "uom", "p_hit": "chance", "more_50": "uom", "more_80": "uom", "deals": "count",
          "pipeline": "money", "win_rate": "percent"}  # fmt: skip
-SMART = {"scope": "scopes", **dict.fromkeys("SMART", "word"), "first": "word"}
+SMART = {"scope": "scopes", "p_hit": "chance", **dict.fromkeys("SMART", "word"), "first": "word"}
 PARTS = {"scope": "scopes", "parts_level": "word", "n": "count", "whole": "uom", "parts": "uom", "difference": "uom"}
 SPLIT = {**dict.fromkeys(METHODS, "money"), **{f"p_{name}": "chance" for name in METHODS}}
 CAPACITY = {"scope": "scopes", "target": "money", "booked": "money", "capacity": "money", "low": "money", "high": "money", "gap": "money",

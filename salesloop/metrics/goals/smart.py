@@ -141,7 +141,7 @@ def summary(audit: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-COMPACT = ("scope", *LETTERS, "first", "failed", "level", "id")
+COMPACT = ("scope", "p_hit", *LETTERS, "first", "failed", "level", "id")
 _MARKS = {True: "yes", False: "no"}
 
 
@@ -158,7 +158,7 @@ def compact(audit: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``scope``; ``S, M, A, R, T`` (yes, no, unknown); ``first`` (the word of the first failure, None without one),
+        ``scope, p_hit``; ``S, M, A, R, T`` (yes, no, unknown); ``first`` (the word of the first failure, None without one),
         ``failed`` (how many letters), ``level, id``; the company first, then regions, teams and reps.
     """
     known = judged.drop_duplicates("id").set_index("id")
@@ -166,7 +166,7 @@ def compact(audit: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
     for ident, own in audit.groupby("id", sort=False):
         told = {row["letter"]: _MARKS.get(row["ok"], "unknown") for row in own.to_dict("records")}
         failed = own[own["ok"].isin([False])]
-        rows.append({"scope": known.loc[ident, "scope"], **told, "first": failed["why"].iloc[0] if len(failed) else None,
+        rows.append({"scope": known.loc[ident, "scope"], "p_hit": known.loc[ident, "p_hit"], **told, "first": failed["why"].iloc[0] if len(failed) else None,
                      "failed": len(failed), "level": known.loc[ident, "level"], "id": ident})  # fmt: skip
     made = pd.DataFrame(rows, columns=list(COMPACT))
     rank = made["level"].map({"company": 0, "region": 1, "team": 2}).fillna(3)
