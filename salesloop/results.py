@@ -138,7 +138,7 @@ class Stage:
         frame : DataFrame
             Rows with columns of the plan file.
         plan : str
-            The plan file, after which the workbook is called, with the month and the stage. The messages ``plan.<plan>.<column>`` are the headings, in the unit's first language.
+            The plan file, after which the workbook is called, with the month, or the day of a check-in, and the stage. The messages ``plan.<plan>.<column>`` are the headings, in the unit's first language.
         title : str
             The message id of its heading and of the link to it.
         words : sequence of str
@@ -153,7 +153,8 @@ class Stage:
         for column in words:
             told[column] = [None if pd.isna(code) else self.text.word(code, self.name) for code in frame[column]]
         headings = {column: self.text.t(f"plan.{plan}.{column}") for column in frame.columns}
-        file = f"{plan}_{self.book.period}_{self.name}.xlsx"
+        inside = self.book.as_of < self.book.period.end_time.date()
+        file = f"{plan}_{self.book.as_of if inside else self.book.period}_{self.name}.xlsx"
         self._draft(file).write_bytes(workbook(told, headings, sheet=self.text.t(f"plan.{plan}")))
         self.content["tables"][name]["workbook"] = f"{self.name}/{file}"
         self._emit("workbook", name, {"text/plain": file})

@@ -143,3 +143,15 @@ def test_what_is_written_down_once_it_is_done_is_no_plan():
         acts, period=pd.Period("2026-10"), as_of=dt.date(2026, 10, 31), n_open=1, n_key=0
     ).set_index("type")
     assert told["planned"].to_dict() == {"call": 0.0, "visit": 1.0, "all": 1.0} and told.loc["call", "done"] == 2.0
+
+
+def test_what_a_check_in_proposes_is_not_taken_for_the_months():
+    deals = examples.deals()
+    live = deals.loc[deals["status"] == "open", "opportunity_id"].iloc[0]
+    checked = actions(["not_done"]).assign(left=live, due=pd.Timestamp("2026-09-30"), move="closed")
+    found = execution.warn.warnings(pd.DataFrame(columns=["kind", "warn", *execution.warn.WARNINGS]))
+    given = {"period": pd.Period("2026-10"), "describe": lambda message, **values: message}
+    assert execution.warn.propose(found, checked, deals, **given, as_of=DAY)["id"].tolist() == ["2026-10-14-01"]
+    assert execution.warn.propose(found, checked, deals, **given, as_of=dt.date(2026, 10, 31))["id"].tolist() == [
+        "2026-10-01"
+    ]

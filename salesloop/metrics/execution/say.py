@@ -45,6 +45,7 @@ SHEET = {
     "warnings": ({"rule": "word", "also": "count", "amount": "money", "days": "days", "step": "word"},
                  ("deal", "rep", "rule", "also", "amount", "days", "stage", "step")),
 }  # fmt: skip
+SINCE_SHOWN = ("scope", "what", "before", "now", "change")
 SINCE = {"what": "word", "scope": "word", "before": "uom", "now": "uom", "change": "uom"}
 LINEAR_UNEVEN = 0.6
 

@@ -29,7 +29,7 @@ def changed(
     Returns
     -------
     DataFrame
-        ``what`` (bookings, warnings_new, warnings_gone, at_risk, actions_done, hygiene_score), ``scope`` (company, or a
+        ``what`` (bookings, warnings_new, warnings_gone, at_risk, actions_done, hygiene_score), ``scope`` (company first, then each
         team), ``before, now, change, uom``. Empty where there is no earlier look.
     """
     if not before:
@@ -39,7 +39,8 @@ def changed(
     frame = pd.DataFrame(rows, columns=["what", "scope", "before", "now", "uom"])
     frame = frame.astype({"before": "float64", "now": "float64"})
     frame["change"] = frame["now"] - frame["before"]
-    return frame[list(CHANGED)]
+    frame = frame.sort_values("scope", key=lambda scope: scope.where(scope != "company", ""), kind="stable")
+    return frame[list(CHANGED)].reset_index(drop=True)
 
 
 def _bookings(now: dict, before: dict, currency: str) -> list[tuple]:

@@ -39,7 +39,7 @@ def warnings(broken: pd.DataFrame) -> pd.DataFrame:
 
 def propose(
     found: pd.DataFrame, checked: pd.DataFrame, deals: pd.DataFrame, *, period: pd.Period,
-    describe: Callable[..., str],
+    describe: Callable[..., str], as_of: dt.date | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Return the actions worth agreeing for the next month, at most seven, most money first.
 
@@ -55,6 +55,8 @@ def propose(
         The month just evaluated; the actions are due at the end of the next.
     describe : callable
         ``Text.t``: fills the message ``execution.action`` with ``rule, n, owner``; its words go into the plan file.
+    as_of : date, optional
+        The day of a check-in inside the month: its actions bear that day, so that none is taken for one of the month's.
 
     Returns
     -------
@@ -66,9 +68,9 @@ def propose(
     live = deals[deals["status"] == "open"].drop_duplicates("opportunity_id").set_index("opportunity_id")
     sets = [*_carried(checked, live), *_fresh(found, checked, live)]
     rows = sorted(sets, key=lambda row: (-row["amount"], row["deal_set"]))[:ACTIONS_MOST]
-    due = pd.Timestamp(periods.end(period + 1))
+    due, inside = pd.Timestamp(periods.end(period + 1)), as_of is not None and as_of < periods.end(period)
     made = [
-        {**row, "id": f"{period}-{place:02d}", "due": due, "measure": None,
+        {**row, "id": f"{as_of if inside else period}-{place:02d}", "due": due, "measure": None,
          "what": describe("execution.action", rule=row["rule"], n=len(split_ids(row["deal_set"])), owner=row["owner"])}
         for place, row in enumerate(rows, 1)
     ]  # fmt: skip
