@@ -84,9 +84,9 @@ def test_a_team_gets_its_own_rows_and_what_is_nobodys_stands_apart():
 def test_a_page_carries_so_many_lines_and_says_how_many_it_leaves_out():
     whole = sheets.tables(NOTHING, warned(11), actions(["done"] * 8), NOTHING, pd.Series({"Ann": "A"}))
     cut = sheets.cut(whole)
-    assert (len(cut["warnings"]), len(cut["actions"])) == (8, 6) and cut["warnings"]["deal"].iloc[0] == "Deal 0"
+    assert (len(cut["warnings"]), len(cut["actions"])) == (10, 6) and cut["warnings"]["deal"].iloc[0] == "Deal 0"
     said = sheets.said(sheets.summary(whole), whole, NOTHING, "")["A"]
-    assert said[-1] == ("execution.sheet.left_out", {"n": 5})
+    assert said[-1] == ("execution.sheet.left_out", {"n": 3})
     assert said[0][0] == "execution.sheet.no_figure"
 
 

@@ -11,7 +11,7 @@ from salesloop.metrics.execution.moves import split_ids
 
 Sentence = tuple[str, dict]
 NO_TEAM = "no_team"
-MOST = {"targets": 14, "actions": 6, "proposed": 4, "warnings": 8}
+MOST = {"targets": 14, "actions": 6, "proposed": 4, "warnings": 10}
 """Lines of each kind that one printed page carries."""
 LONGEST = 46
 _FIGURES = ("target", "actual", "attainment", "elapsed_share", "gap")
