@@ -22,7 +22,7 @@ from salesloop.metrics.whatif import designs, past
 from salesloop.metrics.whatif.joint import Trial
 
 OUT = Path(__file__).parent / "out" / "whatif.json"
-COMPANIES, FIRST_SEED, FACTOR = 80, 2000, 1.45
+COMPANIES, FIRST_SEED, FACTOR = 200, 2000, 1.45
 TEAMS = ("South", "North", "East 1")
 
 

@@ -102,6 +102,9 @@ def test_maven_shows_its_timing_and_names_nobody(shared_data):
     assert round(100 * rate["d_0_14"]) in (55, 56)
     assert rate[["d_15_30", "d_31_60", "d_61_90", "d_91_180"]].between(0.62, 0.76).all()
     assert table.set_index("level").loc["d_0_14", "flagged"]
+    better = gains.better_segments(deals, ["product", "region", "industry"], as_of=dt.date(2017, 12, 31))
+    assert "GTX Plus Pro" in better["segment"].tolist()  # dearer, and won as often as the others
+    assert not better["told"].any()
 
 
 def log_of(shared_data, name):

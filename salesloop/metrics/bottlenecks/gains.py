@@ -27,13 +27,16 @@ COLUMNS = [
 MOVED = 0.10
 """The share of three months' deals that the first kind moves into a segment."""
 _LEAST, _MOST = 30, 12
+_NO_PLACE = ("amount_band", "type", "team", "rep", "manager")
+"""Kinds that deals cannot be moved into, or whose people were handed what they have."""
 
 
 def better_segments(deals: pd.DataFrame, kinds: list[str], *, as_of: dt.date, months: int = 24) -> pd.DataFrame:
     """Return what a tenth of three months' deals would bring more if they came from each segment, as it has paid so far.
 
-    Value per deal is won amount over deals decided; a segment is told where it is higher than the others' after
-    correction for all segments and the interval of the money lies above 0.
+    Value per deal is won amount over deals decided. A segment is told only where it wins more often than the others and
+    brings more for each deal, both after correction for all segments, and the interval of the money lies above 0: a
+    dearer product alone is no opportunity.
 
     Parameters
     ----------
@@ -60,17 +63,24 @@ def better_segments(deals: pd.DataFrame, kinds: list[str], *, as_of: dt.date, mo
                 continue
             gain = part.mean() - value.mean()
             se = np.sqrt(part.var() / len(part) + rest.var() / len(rest))
-            won = int((done.loc[part.index, "status"] == "won").sum())
+            won, others = (int((done.loc[index, "status"] == "won").sum()) for index in (part.index, rest.index))
+            apart = (won / len(part) - others / len(rest)) / _share_error(won + others, len(part), len(rest))
             rows.append({"kind": "better_segment", "segment_kind": kind, "segment": name, "n": len(part), "rate": won / len(part),
                          "low": wilson(won, len(part))[0], "high": wilson(won, len(part))[1], "money": gain * quarter,
                          "money_low": (gain - 1.96 * se) * quarter, "money_high": (gain + 1.96 * se) * quarter,
-                         "q_value": stats.norm.sf((part.mean() - rest.mean()) / se) if se > 0 else 1.0})  # fmt: skip
+                         "q_value": max(stats.norm.sf(apart), stats.norm.sf((part.mean() - rest.mean()) / se) if se > 0 else 1.0)})  # fmt: skip
     made = pd.DataFrame(rows, columns=COLUMNS[:-1])
     made["q_value"] = benjamini_hochberg(made["q_value"])
     made["told"] = (made["q_value"] <= 0.05) & (made["money_low"] > 0)
     return (
         made[made["money"] > 0].sort_values("money", ascending=False, kind="stable").head(_MOST).reset_index(drop=True)
     )
+
+
+def _share_error(won: int, n: int, m: int) -> float:
+    """Return the standard error of the difference of two equal shares, of `n` and of `m` deals with so many wins together."""
+    share = won / (n + m)
+    return max(float(np.sqrt(share * (1 - share) * (1 / n + 1 / m))), 1e-9)
 
 
 def cross_sell(deals: pd.DataFrame, *, as_of: dt.date) -> pd.DataFrame:
@@ -156,7 +166,7 @@ def renewed_value(deals: pd.DataFrame, *, as_of: dt.date) -> tuple[float, int]:
 
 def gains(deals: pd.DataFrame, kinds: list[str], *, as_of: dt.date) -> pd.DataFrame:
     """Return all three kinds of opportunities in one table, what can be told first."""
-    split = [kind for kind in kinds if kind not in ("amount_band", "type")]
+    split = [kind for kind in kinds if kind not in _NO_PLACE]
     parts = [
         better_segments(deals, split, as_of=as_of),
         cross_sell(deals, as_of=as_of),

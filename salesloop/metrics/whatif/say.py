@@ -157,7 +157,8 @@ def price(table: pd.DataFrame, aside: int = 0) -> list[Sentence]:
         return [("whatif.price_none", {}), *odd]
     counts = table["verdict"].value_counts()
     told = {name: int(counts.get(name, 0)) for name in ("inelastic", "elastic", "reversed", "cannot_tell")}
-    return [("whatif.price", {"n": len(table), **told}), *odd]
+    message = "whatif.price_silent" if told["cannot_tell"] == len(table) else "whatif.price"
+    return [(message, {"n": len(table), **told}), *odd]
 
 
 def effects(table: pd.DataFrame) -> list[Sentence]:
