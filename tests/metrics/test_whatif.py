@@ -365,3 +365,26 @@ def test_prices_are_read_product_by_product():
     assert [lever.scope for lever in found] == ["steady"]
     # a price 10 % up brings 1.1 ** 0.6 of the money
     assert scenarios.changes_of(found[0], 0.1)[0].size == pytest.approx(1.1 ** (1 + table.loc["steady", "estimate"]))
+
+
+def test_chances_before_and_after_and_together(book, sim):
+    levers_ = [
+        levers.of_size(sim.deals, as_of=sim.as_of),
+        levers.of_volume(sim.deals, as_of=sim.as_of, country=sim.country),
+    ]
+    targets = pd.DataFrame({"period": ["2026Q1"], "amount": [sim.base[:3].sum(axis=0).mean()], "actual_to_date": [0.0],
+                            "begins": ["2026-01"], "ends": ["2026-03"]}, index=["quarter"])  # fmt: skip
+    table = whatif.run([lever for lever in levers_ if lever], sim, targets, book)
+    made = table.assign(cost=[100.0] * len(table))
+    told = whatif.chances(made, made.head(2), sim.base * 1.5, sim, targets)
+    assert told["lever"].iloc[[0, -1]].tolist() == ["as_it_stands", "together"]
+    assert told["p_quarter"].iloc[0] == pytest.approx(table["p_hit_before"].iloc[0])
+    assert told["p_quarter"].iloc[-1] > told["p_quarter"].iloc[0]
+    assert told["p_month"].isna().all()
+    assert told["cost"].iloc[-1] == 200.0
+    assert whatif.chances(table, made, sim.base, sim, targets.iloc[:0]).empty
+
+
+def test_moved_effort_is_written_as_from_and_to():
+    lever = levers.Lever("focus", "segment", "SMB > ENT", (), extra={"best": "ENT", "worst": "SMB"})
+    assert scenarios.plan_scope(lever) == ("segment", "SMB > ENT", None)

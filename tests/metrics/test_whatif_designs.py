@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from salesloop.book import Book
-from salesloop.metrics.whatif import past, rows, units
+from salesloop.metrics.whatif import past, rows, say, units
 
 AS_OF, START = pd.Timestamp("2025-12-31"), "2025-01-01"
 EVENTS = {"stage_events": pd.DataFrame(columns=["opportunity_id", "at", "from_stage", "to_stage"])}
@@ -178,3 +178,43 @@ def test_alike_is_said_of_a_draw_and_not_of_a_choice():
     frame = pd.DataFrame({"x": rng.normal(size=400), "z": rng.normal(size=400)})
     assert units.alike(frame.assign(on=np.tile([0, 1], 200)), ["x", "z"])
     assert not units.alike(frame.assign(on=(frame["x"] > 0.5).astype(int)), ["x", "z"])
+
+
+def row_of(**kept):
+    base = {"intervention": "x", "what": "Coaching", "lever": "conversion", "measure": "win_chance", "scope_kind": "team", "scope": "South",
+            "design": "did_few", "estimate": 0.1, "low": -0.1, "high": 0.3, "minimum_detectable": 0.3, "placebo_p": 0.4,
+            "verdict": "cannot_tell", "why": None, "n": 50}  # fmt: skip
+    return base | kept
+
+
+def test_the_page_says_a_verdict_once_and_names_a_proposed_change_in_words():
+    own = row_of(
+        what="cycle · Proposal · +30%", lever="cycle", scope="Proposal", design="interrupted", verdict="compatible"
+    )
+    silent = [row_of(verdict="cannot_test", why="too_few", placebo_p=np.nan, design="none") for _ in range(4)]
+    ids = [name for name, _ in say.effects(pd.DataFrame([row_of(), own, *silent]))]
+    assert ids == [
+        "whatif.effect_compatible_own",
+        "whatif.effect_cannot_tell",
+        "whatif.effects_silent",
+        "whatif.placebo",
+        "whatif.few_groups",
+    ]
+    assert say.effects(pd.DataFrame([own]))[0][1]["unit"] == "n_months"
+    levers = say.effect_rows(pd.DataFrame([row_of(), own, *silent]))["lever"]
+    assert levers.isna().tolist() == [True, False]
+    picked = say.effects(pd.DataFrame([row_of(design="doubly_robust")]))
+    assert "whatif.chosen" in [name for name, _ in picked]
+
+
+def test_a_placebo_that_fails_leaves_no_estimate_behind():
+    better = company(7, lambda frame: 0.3 + 0.2 * frame["account_id"].isin(DRAWN), n=6000)
+    better = better.assign(segment=np.where(np.random.default_rng(1).random(len(better)) < 0.5, "ENT", "SMB"))
+    row = told(better, logged("account_id", ";".join(DRAWN))).loc["x"]
+    assert row[["estimate", "low", "high", "minimum_detectable"]].isna().all()
+    assert row["placebo_p"] < 0.05
+
+
+def test_effort_that_moves_is_judged_where_it_went():
+    one = rows.read(pd.DataFrame([logged("segment", "SMB > ENT", "focus")]))[0]
+    assert (one.kind, one.values) == ("segment", ("ENT",))
