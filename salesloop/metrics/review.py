@@ -165,16 +165,20 @@ def page_one(graded: pd.DataFrame, most: int = 7) -> pd.DataFrame:
     most : int, default 7
         How many.
     """
+    ranked = in_order(graded)
+    first = ranked.groupby("kind", sort=False).head(2)
+    rest = ranked.drop(first.index)
+    return pd.concat([first, rest]).head(most).sort_index().reset_index(drop=True)
+
+
+def in_order(graded: pd.DataFrame) -> pd.DataFrame:
+    """Return grades with forecasts first, then targets, what-ifs, actions; the company's first, the largest errors next."""
     ranked = graded.assign(
         rank=graded["kind"].map(_RANK),
         wide=(graded["scope"] != "company").astype(int),
         size=-graded["error"].abs().fillna(0.0),
     ).sort_values(["rank", "wide", "made_in", "size", "id"], ascending=[True, True, False, True, True])
-    first = ranked.groupby("kind", sort=False).head(2)
-    rest = ranked.drop(first.index)
-    chosen = pd.concat([first, rest]).head(most).sort_values(["rank", "wide", "made_in", "size", "id"],
-                                                             ascending=[True, True, False, True, True])  # fmt: skip
-    return chosen.drop(columns=["rank", "wide", "size"]).reset_index(drop=True)
+    return ranked.drop(columns=["rank", "wide", "size"]).reset_index(drop=True)
 
 
 def month_factors(deals: pd.DataFrame, month: pd.Period) -> dict[str, float]:
@@ -344,13 +348,14 @@ def measured(graded: pd.DataFrame, most: int = 12) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``id, kind, scope, due, outcome, actual, low, high``, the last three over the promised amount.
+        ``id, kind, measure, scope, made_in, due, outcome, actual, low, high``, the last three over the promised amount.
     """
     told = page_one(graded[graded["kind"].isin(["forecast", "target"]) & graded["actual"].notna()], most)
     told = told[told["promised"] > 0]
     for column in ("actual", "low", "high"):
         told[column] = told[column] / told["promised"]
-    return told[["id", "kind", "scope", "due", "outcome", "actual", "low", "high"]].reset_index(drop=True)
+    shown = ["id", "kind", "measure", "scope", "made_in", "due", "outcome", "actual", "low", "high"]
+    return told[shown].reset_index(drop=True)
 
 
 def headline(graded: pd.DataFrame) -> Sentence:

@@ -12,7 +12,7 @@ from salesloop.messages import Text
 def promises(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     """Draw each promise as a row: its interval, the promise at 100 %, and what came."""
     ax = style.figure(narrow, rows=max(len(table), 2))
-    labels = [f"{text.word(row.kind)} · {text.scope(row.scope)}" for row in table.itertuples()]
+    labels = [_named(row, text) for row in table.itertuples()]
     places = range(len(table))
     for place, row in zip(places, table.itertuples(), strict=True):
         if row.low == row.low:
@@ -25,3 +25,9 @@ def promises(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
     ax.grid(axis="x", visible=True)
     ax.xaxis.set_major_formatter(lambda value, _: text.percent(value).replace(".0%", "%"))
     return ax
+
+
+def _named(row, text: Text) -> str:
+    """Name a promise by its kind, its scope and what tells it from the next: a forecast's month, a target's measure."""
+    told = text.month(row.made_in) if row.kind == "forecast" else text.word(row.measure)
+    return f"{text.word(row.kind)} · {text.scope(row.scope)} · {told}"

@@ -78,6 +78,15 @@ def test_page_one_holds_every_kind_and_at_most_seven():
     assert shown["id"].iloc[0] == "f"
 
 
+def test_grades_are_listed_with_the_companys_forecast_first_and_actions_last():
+    team = ("t1", "forecast", "2026-09", "2026-10", "team:East", "bookings", 9e9, 1.0, 2.0, "CNY", None)
+    listed = review.in_order(
+        graded(team, ACTION, TARGET, FORECAST, moved=pd.DataFrame({"id": ["a1"], "done": [8], "of": [8]})).reset_index()
+    )
+    assert listed["kind"].tolist() == ["forecast", "forecast", "target", "action"]
+    assert listed["scope"].tolist()[:2] == ["company", "team:East"]
+
+
 def told(promised):
     return graded((*FORECAST[:6], promised, *FORECAST[7:])).reset_index()
 
