@@ -193,7 +193,7 @@ def test_weights_of_the_back_test_look_where_pipeline_and_series_differ():
     assert forecast.prior_weights(errors)["1"] == {"pipeline": 1.0, "series": 0.0}
     swapped = errors.assign(method=errors["method"].map({"pipeline": "series", "series": "pipeline"}))
     assert forecast.prior_weights(swapped)["1"] == {
-        "pipeline": 0.6,
-        "series": 0.4,
-    }  # 8 months against 12 of the pipeline's
+        "pipeline": 0.75,
+        "series": 0.25,
+    }  # 8 months against 24 of the pipeline's
     assert forecast.prior_weights(errors)["2"] == rules.START

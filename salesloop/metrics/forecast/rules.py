@@ -17,6 +17,8 @@ import pandas as pd
 WEIGHT_PRIOR, ERROR_FLOOR = 12.0, 0.05
 PERSON_MONTHS, COMPANY_MONTHS, LEAST_MONTHS, HALF_LIFE = 12.0, 6.0, 4, 24.0
 SCALE_LAST, SCALE_LEAST, SCALE_CAP = 72, 12, 0.20
+BACKTEST_PRIOR = 24.0
+"""How many months of the pipeline alone the back-test's weights start from."""
 START = {"pipeline": 0.9, "series": 0.1}
 """Weights where no back-test can be had: at the pipeline model's side."""
 
@@ -50,7 +52,7 @@ def joint_weights(errors: pd.DataFrame) -> dict[str, float] | None:
     """Return the weights of pipeline and series that would have come nearest, shrunk to the pipeline alone; None without any.
 
     Least squares over non-negative weights that add up to 1. It looks at where the two differ, so that the luck of a
-    month, which both miss alike, makes neither look bad; with n months it counts n/(n+12).
+    month, which both miss alike, makes neither look bad; with n months it counts n/(n+24).
 
     Parameters
     ----------
@@ -60,8 +62,9 @@ def joint_weights(errors: pd.DataFrame) -> dict[str, float] | None:
     Examples
     --------
     >>> rows = [(m, method, f, 14.0) for m in range(12) for method, f in (("pipeline", 16.0), ("series", 8.0))]
-    >>> joint_weights(pd.DataFrame(rows, columns=["made_in", "method", "forecast", "actual"]))
-    {'pipeline': 0.875, 'series': 0.125}
+    >>> found = joint_weights(pd.DataFrame(rows, columns=["made_in", "method", "forecast", "actual"]))
+    >>> round(found["pipeline"], 4), round(found["series"], 4)  # 12 months at 0.75, 24 at 1
+    (0.9167, 0.0833)
     """
     wide = errors.pivot_table(index="made_in", columns="method", values="forecast", aggfunc="first")
     wide = wide.reindex(columns=["pipeline", "series"]).dropna()
@@ -70,7 +73,7 @@ def joint_weights(errors: pd.DataFrame) -> dict[str, float] | None:
     if n == 0 or not (gap**2).sum() > 0:
         return None
     best = float(np.clip((gap * (actual - wide["series"])).sum() / (gap**2).sum(), 0.0, 1.0))
-    share = (n * best + WEIGHT_PRIOR) / (n + WEIGHT_PRIOR)
+    share = (n * best + BACKTEST_PRIOR) / (n + BACKTEST_PRIOR)
     return {"pipeline": share, "series": 1.0 - share}
 
 
