@@ -249,3 +249,16 @@ def test_a_name_cannot_break_the_writing_of_a_scope():
 def test_versions_that_are_known_only_later_are_not_told():
     rows = targets({"period": "2026Q4", "amount": 1.0}, {"period": "2026Q4", "amount": 2.0, "valid_from": "2027-03-01"})
     assert [len(found) for found in plan.known_versions(rows, ground=land()).values()] == [1]
+
+
+def test_a_goal_past_the_draws_says_its_growth_or_what_it_would_take_to_tell():
+    told = say.far(judged({"period": "2027-2028", "amount": 2880.0})[0])
+    assert [message for message, _ in told] == ["goals.far"]
+
+    def young(measure):
+        made = facts(measure)
+        return made[made["on"] >= pd.Timestamp("2026-03-01")]
+
+    assert [message for message, _ in say.far(judged({"period": "2027-2028", "amount": 9.0}, facts=young)[0])] == [
+        "goals.far_few"
+    ]

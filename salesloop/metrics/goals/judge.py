@@ -233,19 +233,18 @@ def past_rates(deals: pd.DataFrame, ground: Ground) -> dict[str, float]:
     won = closed[closed["status"] == "won"]
     made = {"n": float(len(closed)), "size": float(won["amount"].mean()) if len(won) else float("nan"),
             "win_rate": len(won) / len(closed) if len(closed) else float("nan")}  # fmt: skip
-    return made | {f"conversion_{k}": _conversion(deals, ground, k) for k in range(1, 13)}
+    arrays = (deals["amount"].fillna(0.0).to_numpy(), deals["created_at"].to_numpy(),
+              deals["closed_on"].fillna(pd.Timestamp("2200-01-01")).to_numpy(), (deals["status"] == "won").to_numpy())  # fmt: skip
+    return made | {f"conversion_{k}": _conversion(*arrays, ground, k) for k in range(1, 13)}
 
 
-def _conversion(deals: pd.DataFrame, ground: Ground, months: int) -> float:
+def _conversion(
+    amount: np.ndarray, created: np.ndarray, closed: np.ndarray, won: np.ndarray, ground: Ground, months: int
+) -> float:
     """Return the share of the amount open at past month ends that was won within some months."""
-    ends = [(ground.period - back).end_time for back in range(months, months + 12)]
-    amount = deals["amount"].fillna(0.0).to_numpy()
-    created, closed = deals["created_at"].to_numpy(), deals["closed_on"].fillna(pd.Timestamp("2200-01-01")).to_numpy()
-    won = (deals["status"] == "won").to_numpy()
     seen = taken = 0.0
-    for end in ends:
-        day = end.to_datetime64()
-        until = (end + pd.DateOffset(months=months)).to_datetime64()
+    for end in [(ground.period - back).end_time for back in range(months, months + 12)]:
+        day, until = end.to_datetime64(), (end + pd.DateOffset(months=months)).to_datetime64()
         there = (created <= day) & (closed > day)
         seen += amount[there].sum()
         taken += amount[there & won & (closed <= until)].sum()

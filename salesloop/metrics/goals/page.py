@@ -84,13 +84,13 @@ def overview(
         expected, p``. A region that holds one team alone stands as that team.
     """
     own = judged[(judged["measure"] == "bookings") & (judged["tier"] == "base") & judged["level"].isin(levels)]
-    at = {key: own[own["period"] == label].set_index(["level", "name"]) for key, label in spans(ground).items()}
+    at = {key: _by_scope(own[own["period"] == label]) for key, label in spans(ground).items()}
     scopes = own[own["period"].isin(list(spans(ground).values()))][["level", "name"]].drop_duplicates()
     scopes = scopes.assign(rank=[levels.index(level) for level in scopes["level"]])
     scopes = scopes.sort_values(["rank", "name"], kind="stable", na_position="first")
     rows = []
     for level, name in zip(scopes["level"], scopes["name"], strict=True):
-        told = {key: _one(table, level, name) for key, table in at.items()}
+        told = {key: rows_of.get((level, str(name)), {}) for key, rows_of in at.items()}
         rows.append({"level": level, "name": name, "month_attained": told["month"].get("attainment", np.nan),
                      **{f"quarter_{new}": told["quarter"].get(old, np.nan) for new, old in _QUARTER.items()},
                      **{f"year_{new}": told["year"].get(old, np.nan) for new, old in _YEAR.items()}})  # fmt: skip
@@ -101,10 +101,8 @@ _QUARTER = {"target": "amount", "actual": "actual_to_date", "expected": "baselin
 _YEAR = {"target": "amount", "expected": "baseline", "p": "p_hit"}
 
 
-def _one(table: pd.DataFrame, level: str, name: object) -> dict:
-    found = [row for key, row in zip(table.index, table.to_dict("records"), strict=True)
-             if key[0] == level and (key[1] == name or (pd.isna(key[1]) and pd.isna(name)))]  # fmt: skip
-    return found[0] if found else {}
+def _by_scope(rows: pd.DataFrame) -> dict[tuple[str, str], dict]:
+    return {(row["level"], str(row["name"])): row for row in reversed(rows.to_dict("records"))}
 
 
 def others(judged: pd.DataFrame, ground: Ground) -> pd.DataFrame:

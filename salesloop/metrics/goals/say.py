@@ -53,7 +53,7 @@ NEEDS = {"period": "period", "level": "word", "measure": "word", "tier": "word",
          "deals": "count", "pipeline": "money", "win_rate": "percent"}  # fmt: skip
 RECOVERY = {"period": "period", "level": "word", "gap": "money", "weeks": "count", "line": "word", "amount": "money",
             "share": "percent"}  # fmt: skip
-MOST_A_LETTER, MOST_ROWS = 2, 12
+MOST_A_LETTER, MOST_FAR, MOST_ROWS = 2, 4, 12
 OVER = ("met", "missed")
 
 
@@ -268,6 +268,8 @@ def versions(plan: pd.DataFrame) -> pd.DataFrame:
 
 def far(judged: pd.DataFrame) -> list[Sentence]:
     """Say what growth targets far ahead ask for."""
-    rows = judged[(judged["verdict"] == "too_far") & judged["growth_needed"].map(math.isfinite)]
-    return [("goals.far", {"scope": row["scope"], "amount": row["amount"],
-                           "growth": row["growth_needed"]}) for row in rows.head(4).to_dict("records")]  # fmt: skip
+    told: list[Sentence] = []
+    for row in judged[judged["verdict"] == "too_far"].head(MOST_FAR).to_dict("records"):
+        values = {"scope": row["scope"], "amount": row["amount"], "growth": row["growth_needed"]}
+        told.append(("goals.far" if math.isfinite(row["growth_needed"]) else "goals.far_few", values))
+    return told
