@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pandas as pd
 
 from salesloop import paths
+from salesloop.messages import LANGUAGES, catalogue
 from salesloop.metrics.execution.conditions import Rule, read_rules
 from salesloop.params import read_yaml
 from salesloop.results import Results
@@ -25,6 +27,23 @@ def hygiene_rules(unit: str) -> list[Rule]:
     """
     own = paths.params(unit) / "hygiene.yml"
     return read_rules(read_yaml(own if own.is_file() else _DEFAULT), file=own.name)
+
+
+def with_topics(checked: pd.DataFrame, rules: list[Rule]) -> pd.DataFrame:
+    """Return checked actions with ``topic``: the rule that a proposal was made by, in whichever language, else its words.
+
+    Parameters
+    ----------
+    checked : DataFrame
+        From `salesloop.metrics.execution.check_actions`.
+    rules : list of Rule
+        From `hygiene_rules`.
+    """
+    codes = [*(rule.name for rule in rules), "carried"]
+    known = {catalogue(lang).get(f"word.{code}", code): code for lang in LANGUAGES for code in codes}
+    told = [re.split(": |：", what, maxsplit=1)[0] if isinstance(what, str) else what for what in checked["what"]]
+    topics = [known.get(part, what) for part, what in zip(told, checked["what"], strict=True)]
+    return checked.assign(topic=pd.Series(topics, index=checked.index, dtype=object))
 
 
 def month_before(unit: str, period: pd.Period, stage: str) -> Results | None:

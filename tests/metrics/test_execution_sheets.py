@@ -5,6 +5,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
+from salesloop import followup
 from salesloop.metrics import execution
 from salesloop.metrics.execution import examples, sheets
 
@@ -155,3 +156,11 @@ def test_what_a_check_in_proposes_is_not_taken_for_the_months():
     assert execution.warn.propose(found, checked, deals, **given, as_of=dt.date(2026, 10, 31))["id"].tolist() == [
         "2026-10-01"
     ]
+
+
+def test_an_action_of_ours_is_told_in_every_readers_language_and_one_of_theirs_as_they_wrote_it():
+    rules = followup.hygiene_rules("none")
+    told = actions(["done"] * 3).assign(
+        what=["nobody in touch for 30 days: Ann (2)", "30 天无人跟进：Ann（2 个）", "Call: Ann (2)"]
+    )
+    assert followup.with_topics(told, rules)["topic"].tolist() == ["untouched", "untouched", "Call: Ann (2)"]

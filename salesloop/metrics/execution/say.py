@@ -20,9 +20,9 @@ LISTED = {"rule": "word", "kind": "word", "amount": "money", "days": "days", "st
 LISTED_SHOWN = ("rule", "kind", "id", "name", "rep", "amount", "days", "step")
 WARNINGS = {"rule": "word", "also": "count", "amount": "money", "days": "days", "step": "word"}
 WARNINGS_SHOWN = ("id", "name", "rep", "rule", "also", "amount", "days", "stage", "step")
-ACTIONS = {"done": "count", "of": "count", "effect": "points", "effect_low": "points", "effect_high": "points",
+ACTIONS = {"topic": "word", "done": "count", "of": "count", "effect": "points", "effect_low": "points", "effect_high": "points",
            "verdict": "word", "problem": "word", "move": "word", "amount_won": "money", "due": "date"}  # fmt: skip
-ACTIONS_SHOWN = ("id", "what", "owner", "due", "move", "done", "of", "verdict", "effect", "effect_low", "effect_high",
+ACTIONS_SHOWN = ("id", "topic", "owner", "due", "move", "done", "of", "verdict", "effect", "effect_low", "effect_high",
                  "n_others", "amount_won", "problem")  # fmt: skip
 PROPOSED = {"rule": "word", "expected_move": "word", "due": "date", "amount": "money"}
 PROPOSED_SHOWN = ("id", "rule", "deal_set", "expected_move", "owner", "due", "amount", "carried")
@@ -38,8 +38,8 @@ SHEET = {
     "targets": ({"line": "word", "horizon": "word", "measure": "word", "target": "uom", "actual": "uom", "attainment": "percent",
                  "gap": "points", "run_rate_needed": "uom"},
                 ("line", "horizon", "measure", "target", "actual", "attainment", "gap", "run_rate_needed")),
-    "actions": ({"move": "word", "due": "date", "done": "count", "of": "count", "verdict": "word"},
-                ("id", "what", "move", "owner", "due", "done", "of", "verdict")),
+    "actions": ({"topic": "word", "move": "word", "due": "date", "done": "count", "of": "count", "verdict": "word"},
+                ("id", "topic", "move", "owner", "due", "done", "of", "verdict")),
     "proposed": ({"rule": "word", "n_deals": "count", "expected_move": "word", "due": "date", "amount": "money"},
                  ("id", "rule", "n_deals", "expected_move", "owner", "due", "amount")),
     "warnings": ({"rule": "word", "also": "count", "amount": "money", "days": "days", "step": "word"},

@@ -18,7 +18,7 @@ _FIGURES = ("target", "actual", "attainment", "elapsed_share", "gap")
 _URGENT = {"not_done": 0, "partly": 1, "running": 2, "not_measurable": 3, "done": 4}
 TARGETS = ("team", "line", "rep", "horizon", "period", "measure", "target", "actual", "attainment", "elapsed_share", "gap",
            "run_rate_needed", "uom")  # fmt: skip
-ACTIONS = ("team", "id", "what", "move", "owner", "due", "done", "of", "verdict")
+ACTIONS = ("team", "id", "topic", "move", "owner", "due", "done", "of", "verdict")
 PROPOSED = ("team", "id", "rule", "n_deals", "expected_move", "owner", "due", "amount")
 WARNINGS = ("team", "deal", "rep", "rule", "also", "amount", "days", "stage", "step")
 
@@ -113,7 +113,8 @@ def _proposed(proposed: pd.DataFrame, teams: pd.Series) -> pd.DataFrame:
 def _actions(checked: pd.DataFrame, teams: pd.Series) -> pd.DataFrame:
     if checked.empty:
         return pd.DataFrame(columns=list(ACTIONS))
-    made = _owned(checked, teams).assign(urgent=checked["verdict"].map(_URGENT))
+    topics = [_short(words) for words in checked["topic" if "topic" in checked else "what"]]
+    made = _owned(checked, teams).assign(urgent=checked["verdict"].map(_URGENT), topic=topics)
     made = made.sort_values(["urgent", "due", "id"], ascending=[True, False, True], kind="stable")
     return made[list(ACTIONS)].reset_index(drop=True)
 
