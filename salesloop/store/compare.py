@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from salesloop import paths
 from salesloop.params import load_unit
 from salesloop.schema import TABLES
-from salesloop.sources.landing import Landing
 from salesloop.store.base import columns, opened
 from salesloop.store.staging import export_of, latest, register, rows, stage
+
+if TYPE_CHECKING:
+    from salesloop.sources.landing import Landing
 
 COLUMNS = ["table", "key", "change", "columns"]
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,16 @@ class _Freeze:
         self.folder = paths.snapshot(config.unit, f"{month}@{day}" if day else str(month))
         self.record = log.edition(connection, str(month), str(day or ""))
         self.closed = self.record is not None and not self.record["books_open"]
-        self.view = self._view(month, day)
-        self.open = not self.closed and (self.reach < self.view.until or self.reach == day)
+
+    @cached_property
+    def view(self) -> View:
+        """What this freeze may see; a closed period that stands need not know it."""
+        return self._view(self.month, self.day)
+
+    @property
+    def open(self) -> bool:
+        """Whether the period's books are open: the data end before the knowledge that counts does."""
+        return not self.closed and (self.reach < self.view.until or self.reach == self.day)
 
     def _view(self, month: pd.Period, day: dt.date | None) -> View:
         """Return what a period's freeze may see: for one whose books were closed, no import after that."""
@@ -117,9 +126,11 @@ class _Freeze:
 
     def run(self) -> Path:
         """Return the folder that stands, where it may not or need not change; else write it."""
+        if self.closed and self._stands():
+            return self.folder
         inputs = self._inputs()
         same = self.record is not None and self.record["inputs"] == inputs
-        if (self.closed or same) and self._stands():
+        if same and self._stands():
             return self.folder
         number = self.record["edition"] if self.record else 0
         number += not (self.closed or same)

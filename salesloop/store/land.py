@@ -8,17 +8,19 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pandas as pd
 
 from salesloop.params import UnitConfig, load_unit
 from salesloop.schema import TABLES
-from salesloop.sources.landing import REJECT_COLUMNS, FileReport, Landing
 from salesloop.store import stamps
 from salesloop.store.base import columns, literal, moment, noon, one, opened, quoted, versions
 from salesloop.store.staging import Export, column_list, export_of, latest, missing, register, rows, stage
+
+if TYPE_CHECKING:
+    from salesloop.sources.landing import FileReport, Landing
 
 _FATES = ("new", "changed", "unchanged", "deleted", "rejected")
 
@@ -282,6 +284,8 @@ class _Import:
 
     def _rejects(self) -> None:
         """Keep the door's rejected rows and those that the store turned away, each with its reason."""
+        from salesloop.sources.landing import REJECT_COLUMNS
+
         if self.landing.rejects is not None and self.landing.rejects.num_rows:
             self.sql.register("in_rejects", self.landing.rejects)
             names = quoted(*REJECT_COLUMNS)
@@ -342,4 +346,6 @@ class _Import:
 
 def kept_reports(text: str) -> list[FileReport]:
     """Return the file reports that an import's line keeps."""
+    from salesloop.sources.landing import FileReport
+
     return [FileReport(**report) for report in json.loads(text)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -11,9 +12,11 @@ import pyarrow as pa
 
 from salesloop.params import UnitConfig
 from salesloop.schema import TABLES
-from salesloop.sources.landing import ORIGIN, Landing
 from salesloop.store.base import columns, literal, moment, one, picked, quoted, versions
 from salesloop.store.stamps import own_stamp
+
+if TYPE_CHECKING:
+    from salesloop.sources.landing import Landing
 
 _UNIT = "chr(31)"
 
@@ -44,6 +47,8 @@ class Export:
 
 def register(connection: duckdb.DuckDBPyConnection, landing: Landing) -> list[str]:
     """Register the landed tables as ``in_<table>`` and return their names, in the schema's order."""
+    from salesloop.sources.landing import ORIGIN
+
     names = [name for name in TABLES if name in landing.tables]
     for name in names:
         table = landing.tables[name]
