@@ -10,8 +10,9 @@ import pytest
 
 from salesloop.metrics import pipeline
 from salesloop.metrics.pipeline import Change
-from salesloop.metrics.pipeline.model import leave_base
+from salesloop.metrics.pipeline.model import leave_base, paces
 from salesloop.metrics.pipeline.stays import coded_exposures, coded_visits
+from salesloop.metrics.pipeline.steps import work
 from tests.metrics.pipeline_company import company
 
 TRUE = 0.7 * 0.65 * 0.7
@@ -149,3 +150,28 @@ def test_steps_before_the_first_move_are_left_out_by_hand():
     assert len(coded_exposures(moves, as_of=dt.date(2026, 2, 28)).step) == 9 + 2  # 9 since December, 2 until it was won
     lived = coded_exposures(moves, as_of=dt.date(2026, 2, 28), since=february + 1)
     assert sorted(lived.step - february) == [1, 1, 2, 2, 3]
+
+
+def test_wins_pushed_to_the_end_of_quarters_give_the_last_stage_a_pace_of_its_own():
+    deals, events, as_of = company(months=30, per_month=40, seed=31)
+    pushed = (events["to_stage"] == "won") & (np.random.default_rng(2).random(len(events)) < 0.6)
+    late = events["at"].where(~pushed, events["at"].dt.to_period("Q").dt.end_time.dt.normalize())
+    won = dict(zip(events.loc[pushed, "opportunity_id"], late[pushed], strict=True))
+    moved = deals["opportunity_id"].map(won)
+    told = deals.assign(closed_on=deals["closed_on"].where(moved.isna(), moved))
+    model = pipeline.fit(told, events.assign(at=late), as_of=as_of)
+    quarter = (2026 * 12 + 3) * 4 + np.arange(12)  # April to June 2026: the last step is the quarter's
+    pace, lost = (
+        one[:, [model.stages.index(stage) for stage in ("qualify", "negotiate")]] for one in paces(model, quarter)
+    )
+    rest, last = pace[:-1].mean(axis=0), pace[-1]
+    assert last[1] - rest[1] > np.log(3) and abs(last[0] - rest[0]) < np.log(1.5)
+    assert lost[-1, 1] < lost[:-1, 1].mean() - np.log(2)  # who leaves then, leaves to be won
+
+
+def test_a_holiday_week_counts_for_the_days_worked_in_it(made):
+    _, _, _, model = made
+    october = (2026 * 12 + 9) * 4 + np.arange(4)
+    days = np.exp(work(october, "CN")) * 5.2
+    assert days.round().tolist() == [1, 6, 6, 5]  # of 1-8 October 2026 only the 8th is worked; the 10th is made up
+    assert np.isfinite(paces(model, october)[0]).all()
