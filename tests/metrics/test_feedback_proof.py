@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from salesloop import loop, voice
+from salesloop import loop, sources, voice
 from salesloop.book import Book
 from salesloop.messages import Text
 from salesloop.metrics import execution, feedback, review
 from salesloop.metrics.execution import examples, moves
+from salesloop.params import UnitConfig
+from salesloop.results import Stage
 
 AGREED, DUE = pd.Timestamp("2026-10-01"), pd.Timestamp("2026-10-31")
 THEME = "theme:en-1"
@@ -143,3 +145,28 @@ def test_the_promise_of_such_an_action_is_one_thing_done_and_no_number_of_deals(
     asked = SimpleNamespace(id="action:f1", value=1.0)
     for done, outcome in ((1.0, "met"), (0.0, "missed"), (math.nan, "not_measurable")):
         assert review._action(asked, pd.DataFrame({"id": ["f1"], "done": [done], "of": [1]}))[2] == outcome
+
+
+def test_proposed_actions_go_out_as_a_workbook_and_come_back_with_their_measure(tmp_path, monkeypatch):
+    monkeypatch.setenv("SALESLOOP_ROOT", str(tmp_path))
+    table = pd.DataFrame({"theme": ["zh-5"], "label": ["交付"], "area": ["process"]})
+    told = pd.DataFrame({"month": [pd.Period("2026-10")], "tone": "negative", "theme": "zh-5", "account_id": "A1"})
+    deals = pd.DataFrame({"opportunity_id": ["D1"], "status": "open", "account_id": "A1", "amount": [5.0]})
+    made = feedback.proposals.actions(table, told, deals, period=pd.Period("2026-10"), words=Text("zh").t)
+    stage = Stage(
+        "feedback",
+        Book.from_tables({}, period="2026-10", config=UnitConfig(unit="north", languages=("zh",))),
+        tmp_path / "results",
+    )
+    plan = feedback.proposals.plan_rows(made, dt.date(2026, 11, 6))
+    stage.workbook("actions_to_edit", plan, plan="actions", title="feedback.table.to_edit", words=["expected_move"])
+    folder = tmp_path / "params" / "north" / "plan"
+    folder.mkdir(parents=True)
+    sent = tmp_path / "results" / "feedback" / "actions_2026-10_feedback.xlsx"
+    (folder / sent.name).write_bytes(sent.read_bytes())
+    back = sources.plan("north", UnitConfig(unit="north")).tables["actions"].to_pandas().iloc[0]
+    assert (back["id"], back["measure"], back["deal_set"]) == ("feedback-2026-10-zh-5", "theme:zh-5", "D1")
+    assert (
+        feedback.proof.named(pd.Series([back["measure"]])) == ["theme:zh-5"]
+        and moves.read_change(back["expected_move"]) == -0.0
+    )
