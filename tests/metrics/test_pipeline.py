@@ -169,6 +169,17 @@ def test_wins_pushed_to_the_end_of_quarters_give_the_last_stage_a_pace_of_its_ow
     assert lost[-1, 1] < lost[:-1, 1].mean() - np.log(2)  # who leaves then, leaves to be won
 
 
+def test_a_large_book_is_fitted_on_some_of_its_deals_with_the_same_answer(made, monkeypatch):
+    deals, events, as_of, model = made
+    import importlib
+
+    monkeypatch.setattr(importlib.import_module("salesloop.metrics.pipeline.model"), "_MOST_ROWS", 6000)
+    few = pipeline.fit(deals, events, as_of=as_of)
+    assert not np.array_equal(few.leave, model.leave) and few.n_closed == model.n_closed
+    chance, less = (1 / (1 + np.exp(-leave_base(one)[0][:, :8])) for one in (model, few))
+    assert less.mean(axis=1) == pytest.approx(chance.mean(axis=1), abs=0.04)
+
+
 def test_a_holiday_week_counts_for_the_days_worked_in_it(made):
     _, _, _, model = made
     october = (2026 * 12 + 9) * 4 + np.arange(4)

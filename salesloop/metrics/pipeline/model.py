@@ -42,6 +42,7 @@ _BANDS = np.array([1, 2, 3, 4, 6, 8, 12, 18])
 _TIMES = 2 * PER_MONTH
 _MAIN, _BASE, _CELL, _OWN = 1.0, 0.1, 1.0, 20.0
 _GO_PRIOR = 2.0
+_MOST_ROWS = 150_000
 _CLOSES, _CLOSE = 0.5, 1e-4
 """From which share won a stage is one that deals are won from; how near the coefficients are brought."""
 
@@ -144,7 +145,7 @@ def fit(
     names = _stage_order(moves)
     go, levels = _fit_go(moves, lived, names), _levels(deals.iloc[closed], people) if kind == "multistate" else {}
     closing = go[:, -1] >= _CLOSES
-    cells = _cells(moves, lived, codes(deals, levels), names, closing)
+    cells = _cells(moves, _thinned(moves, lived), codes(deals, levels), names, closing)
     sizes = _sizes(len(names), levels)
     began = moves.first & (moves.step >= (since or 0))
     return Model(
@@ -180,6 +181,13 @@ def open_moves(deals: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame |
     codes, names = pd.factorize(events["to_stage"])
     to = np.array([*(meaning.get(name, name) for name in names), None], dtype=object)[codes]
     return events.assign(to_stage=to)[codes >= 0]
+
+
+def _thinned(moves: Moves, lived: Lived) -> Lived:
+    """Return the steps of every second, third, ... deal where there are more than the two regressions need."""
+    every = -(-len(lived.move) // _MOST_ROWS)
+    kept = moves.deal[lived.move] % every == 0 if every > 1 else slice(None)
+    return Lived(lived.move[kept], lived.age[kept], lived.step[kept], lived.to[kept])
 
 
 def _stage_order(moves: Moves) -> list[str]:
