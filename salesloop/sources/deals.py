@@ -21,6 +21,7 @@ def shape_deals(frame: Frame) -> None:
         blank = pc.is_null(frame.get("status"))
         frame.columns["status"] = pc.if_else(pc.and_(blank, _blank(frame, "status")), "open", frame.get("status"))
     _void_by_life(frame)
+    _put_away(frame)
     _amount(frame)
     status = frame.get("status")
     frame.flag(
@@ -71,6 +72,26 @@ def _by_flags(frame: Frame) -> None:
         "status_by_flag", changed, "a stage whose meaning the flags of the row correct", column=frame.label("_is_won")
     )
     frame.columns["status"] = made
+
+
+def _put_away(frame: Frame) -> None:
+    """Take open deals that are not active and bear a day of closing as lost: some systems put lost deals away like this."""
+    active = statuses.flag(frame.sheet, frame.entry, "_active")
+    if (
+        active is None
+        or "closed_on" not in frame.entry.columns
+        or frame.label("closed_on") == frame.label("expected_close")
+    ):
+        return
+    said, ended = frame.get("status"), pc.is_valid(frame.get("closed_on"))
+    lost = pc.and_(pc.and_(pc.invert(pa.array(active)), ended), pc.fill_null(pc.equal(said, "open"), False))
+    frame.flag(
+        "lost_by_being_put_away",
+        lost,
+        "a deal that is not active and has a day of closing; it is lost",
+        column=frame.label("_active"),
+    )
+    frame.columns["status"] = pc.if_else(lost, "lost", said)
 
 
 def _amount(frame: Frame) -> None:

@@ -28,7 +28,7 @@ MONTHS = {
 _DATED = re.compile(r"^(20\d{2})年?[-/.]?(1[0-2]|0?[1-9])月?$")
 _QUARTER = re.compile(r"^(?:(20\d{2})年?)?(?:q([1-4])|第?([1-4一二三四])季度)$")
 _LEAST = 3.0
-_FLAGS = ("_is_won", "_is_closed", "_is_lost")
+_FLAGS = ("_is_won", "_is_closed", "_is_lost", "_active")
 
 
 @dataclass

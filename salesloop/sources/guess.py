@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HELP_TYPES = {
     "_modified_at": "time", "_start": "time", "_end": "time", "_created_at": "time", "_lost_at": "date", "_annual": "money",
     "_fiscal_year": "text", "_manager_id": "id", "_rep_id": "id", "_owner_id": "id", "_account_id": "id",
-    "_product_id": "id", "_is_won": "flag", "_is_closed": "flag", "_is_lost": "flag", "_est_amount": "money", "_won_amount": "money",
+    "_product_id": "id", "_is_won": "flag", "_is_closed": "flag", "_is_lost": "flag", "_active": "flag", "_est_amount": "money", "_won_amount": "money",
 }  # fmt: skip
 _MOST_WORDS = 200
 _FEW = 0.05

@@ -180,6 +180,27 @@ def test_won_yes_and_no_with_a_closing_date(put, unit):
         ("won", "1500.00", "EUR"), ("lost", "2500.00", "EUR"), ("open", "3500.00", "EUR")]  # fmt: skip
 
 
+def test_lost_deals_that_are_put_away_are_lost(put, unit):
+    """Odoo keeps a lost deal in its stage, with Active = False and a closed date."""
+    head = [
+        "External ID",
+        "Opportunity",
+        "Salesperson",
+        "Stage",
+        "Deal Value",
+        "Expected Closing",
+        "Closed Date",
+        "Created on",
+        "Active",
+    ]
+    rows = [["1", "A", "Ann", "Proposal", 1, "2026-03-31", "2026-03-15", "2026-01-05", "False"],
+            ["2", "B", "Ann", "Won", 2, "2026-03-31", "2026-03-15", "2026-01-05", "True"],
+            ["3", "C", "Ann", "Proposal", 4, "2026-09-30", "", "2026-01-05", "True"]]  # fmt: skip
+    landing = load(_csv(put, "crm.lead.csv", [head, *rows]), unit)
+    assert [row["status"] for row in _deals(landing)] == ["lost", "won", "open"]
+    assert landing.files[0].by_rule == {"lost_by_being_put_away": 1}
+
+
 def test_an_unknown_amount_is_asked_for_by_name(put, unit, root):
     head = ["Deal ID", "Deal Name", "Owner", "Stage", "Auftragssumme X", "Close Date", "Created Date"]
     file = _csv(put, "deals.csv", [head, ["1", "A", "Ann", "Won", 5000, "2026-03-31", "2026-01-05"],
