@@ -56,6 +56,8 @@ class Items:
 
     results: Results
     manner: Manner
+    stem: str = ""
+    """What the stage's page is called, without its ending."""
 
     @property
     def text(self) -> Text:

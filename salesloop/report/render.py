@@ -84,13 +84,13 @@ def render_sheets(
         Whether reps' names are replaced by numbers; by default as the unit says.
     """
     folder, stem = Path(results_dir), Path(notebook).stem
-    stage = stem.lstrip("0123456789_")
-    results = Results.find(folder, stage)
+    cells = nbformat.read(notebook, as_version=4) if Path(notebook).is_file() else nbformat.v4.new_notebook()
+    results = Results.find(folder, _stage(cells, Path(notebook)))
     if results is None or not results.sheets:
         return {}
     config = config or config_of(folder)
-    items = Items(results, manner_of(folder, lang, config, hide_names=hide_names, linked=True))
-    return sheets.draw(items, stem, unit=plain(config.name or config.unit), languages=config.languages)
+    items = Items(results, manner_of(folder, lang, config, hide_names=hide_names, linked=True), stem)
+    return sheets.draw(items, unit=plain(config.name or config.unit), languages=config.languages)
 
 
 def stage_values(notebook: Path | str, folder: Path, config: UnitConfig, manner: Manner) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def stage_values(notebook: Path | str, folder: Path, config: UnitConfig, manner:
     cells, text = nbformat.read(notebook, as_version=4), manner.text
     stage = _stage(cells, Path(notebook))
     results = Results.find(folder, stage)
-    items = Items(results, manner) if results else None
+    items = Items(results, manner, Path(notebook).stem) if results else None
     sections, name = _sections(cells, stage, manner, items), stage_name(stage, text)
     return {
         "text": text, "stage": stage, "name": name, "sections": sections, "lead": _lead(items), "linked": manner.linked,

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from salesloop.clean import plain
 from salesloop.report.items import Items, paragraph
-from salesloop.report.page import HTML_LANG, STAGES, page, stage_name, style
+from salesloop.report.page import HTML_LANG, page, stage_name, style
 from salesloop.tables import html_table
 
 _CSS = Path(__file__).parent / "templates" / "sheet.css"
@@ -48,10 +48,9 @@ def links(items: Items, name: str) -> Markup | None:
     spec = next((spec for spec in items.results.sheets if spec["name"] == name), None)
     if spec is None or not spec["pages"]:
         return None
-    stem = STAGES.get(items.stage, items.stage)
     made = [
         f'<li><a href="{quote(file)}">{escape(_title(items, spec, one))}</a></li>'
-        for file, one in zip(file_names(spec, stem, items.text.lang), spec["pages"], strict=True)
+        for file, one in zip(file_names(spec, items.stem, items.text.lang), spec["pages"], strict=True)
     ]
     return Markup(f'<h3>{escape(items.text.t(spec["lead"]))}</h3><ul class="pages">{"".join(made)}</ul>')
 
@@ -63,15 +62,13 @@ def workbook_link(items: Items, name: str) -> Markup | None:
     return Markup(f'<p><a href="{quote("results/" + file)}">{escape(items.title(name))}</a></p>') if file else None
 
 
-def draw(items: Items, stem: str, *, unit: str, languages: tuple[str, ...]) -> dict[str, str]:
+def draw(items: Items, *, unit: str, languages: tuple[str, ...]) -> dict[str, str]:
     """Return every page of a stage's sheets, by file name.
 
     Parameters
     ----------
     items : Items
         The stage's results and how they are drawn.
-    stem : str
-        What the stage's own page is called.
     unit : str
         The unit's name, as it stands above.
     languages : tuple of str
@@ -80,26 +77,26 @@ def draw(items: Items, stem: str, *, unit: str, languages: tuple[str, ...]) -> d
     made: dict[str, str] = {}
     for spec in items.results.sheets:
         for place, one in enumerate(spec["pages"]):
-            file = file_names(spec, stem, items.text.lang)[place]
-            made[file] = _page(items, spec, one, stem, unit=unit, others=_others(spec, place, stem, items, languages))
+            file = file_names(spec, items.stem, items.text.lang)[place]
+            made[file] = _page(items, spec, one, unit=unit, others=_others(spec, place, items, languages))
     return made
 
 
-def _others(spec: dict, place: int, stem: str, items: Items, languages: tuple[str, ...]) -> list[dict[str, str]]:
+def _others(spec: dict, place: int, items: Items, languages: tuple[str, ...]) -> list[dict[str, str]]:
     named = {"en": "English", "zh": "中文"}
     return [
-        {"href": quote(file_names(spec, stem, lang)[place]), "lang": HTML_LANG[lang], "name": named[lang]}
+        {"href": quote(file_names(spec, items.stem, lang)[place]), "lang": HTML_LANG[lang], "name": named[lang]}
         for lang in languages if lang != items.text.lang
     ]  # fmt: skip
 
 
-def _page(items: Items, spec: dict, one: dict, stem: str, *, unit: str, others: list[dict[str, str]]) -> str:
+def _page(items: Items, spec: dict, one: dict, *, unit: str, others: list[dict[str, str]]) -> str:
     said = [items.words(sentence["id"], sentence["values"]) for sentence in one["said"]]
     tables = [table for name in spec["tables"] if (table := _table(items, spec, one["key"], name))]
     return page(
         "sheet.html.j2", items.text, title=_title(items, spec, one), unit=unit, content=items.results.content,
         name=stage_name(items.stage, items.text), lead=said[0] if said else "", said=[paragraph(one) for one in said[1:]],
-        tables=tables, home=f"{stem}.{items.text.lang}.html", others=others, css=style() + _sheet_css(),
+        tables=tables, home=f"{items.stem}.{items.text.lang}.html", others=others, css=style() + _sheet_css(),
         hidden=items.mask is not str,
     )  # fmt: skip
 

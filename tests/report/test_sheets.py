@@ -5,14 +5,16 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from salesloop.book import Book
 from salesloop.metrics.execution import say, sheets
 from salesloop.params import UnitConfig
-from salesloop.report.render import render_sheets
-from salesloop.results import Stage
+from salesloop.report.render import render_sheets, render_stage
+from salesloop.results import MIME, Stage
 from tests.report.browser import _FLAGS, CHROMIUM, needs_chromium
 
 LONG = (
@@ -95,3 +97,18 @@ def test_a_stage_without_sheets_has_none(tmp_path, monkeypatch):
     config = UnitConfig(unit="north")
     Stage("execution", Book.from_tables({}, period="2026-10", config=config), tmp_path / "results").save()
     assert render_sheets("50_execution.ipynb", tmp_path / "results", "en", config) == {}
+
+
+def test_a_notebook_of_another_name_than_its_stage_has_its_pages_too(tmp_path, monkeypatch):
+    config = saved(tmp_path, "A", monkeypatch=monkeypatch)
+    metadata = {"salesloop": {"stage": "execution", "needs": []}}
+    mark = {"stage": "execution", "kind": "sheets", "name": "team", "index": None}
+    cell = new_code_cell("stage.sheets()", outputs=[new_output("display_data", {MIME: mark})])
+    nbformat.write(new_notebook(cells=[cell], metadata=metadata), tmp_path / "45_own_page.ipynb")
+    pages = render_sheets(tmp_path / "45_own_page.ipynb", tmp_path / "results", "en", config)
+    assert list(pages) == ["45_own_page.team-a.en.html"]
+    page = render_stage(tmp_path / "45_own_page.ipynb", tmp_path / "results", "en", config)
+    assert 'href="45_own_page.team-a.en.html"' in page
+    assert "45_own_page.team-a" not in render_stage(
+        tmp_path / "45_own_page.ipynb", tmp_path / "results", "en", config, linked=False
+    )
