@@ -99,7 +99,7 @@ def test_the_back_test_and_the_outlook_take_the_panels_forecast(told):
     shares = np.full(len(nothing.owners), 1 / len(nothing.owners))
     made = outlook.join(nothing, history, {}, shares=shares, country="CN", ahead=now.company)
     assert made.basis == "series"
-    assert made.wide
+    assert made.narrow == ()
     total = made.draws.total()[0]
     assert np.quantile(total, [0.025, 0.1, 0.9]) == pytest.approx(now.company.loc[0, ["p2_5", "p10", "p90"]].astype(float), rel=0.02, abs=50)  # fmt: skip
 
@@ -125,6 +125,10 @@ def test_what_was_done_is_said_in_both_languages(told, lang):
     found = told[0]
     early = monthly.forecast(found, as_of=dt.date(2024, 4, 12), horizon=3, country="CN")
     messages = [message for message, _ in say.series(early)]
+    part = [values for message, values in say.series(replace(early, company=early.company.assign(p2_5=[0.0, np.nan, 0.0])))
+            if message == "forecast.series_95_near"]  # fmt: skip
+    assert [values["leads"] for values in part] == [1]
+    assert text.t("forecast.series_95_near", **part[0])
     assert "forecast.series_80" in messages
     assert "forecast.series_incomplete" in messages
     assert {monthly.tier(n) for n in (50, 30, 13, 7, 4, 2, 0)} == {f"history_{n}" for n in monthly.TIERS}
@@ -139,7 +143,8 @@ def test_a_book_with_next_to_nothing_has_next_to_nothing_to_tell(rows):
     assert made.company["mean"].tolist() == ([7.0, 7.0] if one else [])
     assert len(monthly.shown(made)) == int(one)
     assert made.errors.empty
-    assert say.series(made) is not None
+    assert [message for message, _ in say.series(made)][:1] == (["forecast.series_used"] if one else [])
+    assert len(forecast.monthly_bookings(deals(rows), pd.Period("2026-10"))) == int(one)
 
 
 def test_graded_months_move_the_entrants_weights_from_the_back_tests(told):

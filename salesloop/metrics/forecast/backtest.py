@@ -39,8 +39,11 @@ def as_known(deals: pd.DataFrame, events: pd.DataFrame, day: dt.date) -> tuple[p
 
 
 def monthly_bookings(deals: pd.DataFrame, last: pd.Period) -> pd.Series:
-    """Return won amounts by month from the first month with a win to `last`; months without any are 0."""
-    won = deals[(deals["status"] == "won") & deals["closed_on"].notna()]
+    """Return won amounts by month from the first month with a win to `last`; months without any are 0.
+
+    Wins without an amount say nothing of it; where none has one there is no month at all.
+    """
+    won = deals[(deals["status"] == "won") & deals["closed_on"].notna() & deals["amount"].notna()]
     month = won["closed_on"].dt.to_period("M")
     won, month = won[month <= last], month[month <= last]
     if won.empty:

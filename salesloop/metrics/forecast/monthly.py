@@ -38,7 +38,7 @@ class Monthly:
     notes : DataFrame
         ``level, name, kind, period, value``: what was found and done, as `series.forecast` names it.
     n_errors : int
-        Past errors in the pool of the next month's interval.
+        Past errors, of all series, in the pool of the next month's interval.
     weights : dict
         ``{lead: {entrant: weight}}`` of the panel by the back-test.
     entrants : DataFrame
@@ -54,11 +54,10 @@ class Monthly:
     entrants: pd.DataFrame
 
     @property
-    def confidence(self) -> float:
-        """The widest interval stated: 0.95 from 19 past errors on, else 0.8; NaN where nothing can be forecast."""
-        if not len(self.company):
-            return float("nan")
-        return 0.95 if self.company["p2_5"].notna().all() else 0.8
+    def wide_leads(self) -> int:
+        """How many months ahead 95 % can be stated: those with 19 past errors or more; beyond, 80 % is the widest."""
+        known = self.company["p2_5"].notna().to_numpy()
+        return int(len(known) if known.all() else known.argmin())
 
 
 def panel(deals: pd.DataFrame, *, until: pd.Period, levels: Iterable[str] = LEVELS) -> pd.DataFrame:

@@ -29,14 +29,14 @@ class Outlook:
         What it rests on.
     weights : DataFrame
         ``lead_months, pipeline, series`` as used.
-    wide : bool
-        Whether 95 % intervals can be stated; otherwise 80 % is the widest.
+    narrow : tuple of Period
+        The months whose widest interval is 80 %: there is a series alone, with fewer than 19 past errors that far ahead.
     """
 
     draws: Draws
     basis: str
     weights: pd.DataFrame
-    wide: bool = True
+    narrow: tuple[pd.Period, ...] = ()
 
 
 def join(
@@ -87,7 +87,7 @@ def join(
             _series_only(drawn, history, told, shares, seed, ahead),
             "series",
             _weight_table(horizon, {"1": {"pipeline": 0.0, "series": 1.0}}),
-            wide=ahead is not None and len(ahead) > 0 and bool(ahead["p2_5"].notna().all()),
+            narrow=_narrow(drawn.months, ahead),
         )
     used = _weight_table(horizon, weights if len(history) >= 3 else {"1": {"pipeline": 1.0, "series": 0.0}})
     return Outlook(_moved(drawn, told, used, scale), "combined" if (used["series"] > 0).any() else "pipeline", used)
@@ -97,6 +97,12 @@ def _series_mean(history: pd.Series, horizon: int, country: str | None, ahead: p
     if ahead is not None and len(ahead) >= horizon:
         return ahead["mean"].to_numpy(dtype=float)[:horizon]
     return series.point(history, horizon, country=country) if len(history) else np.full(horizon, np.nan)
+
+
+def _narrow(months: pd.PeriodIndex, ahead: pd.DataFrame | None) -> tuple[pd.Period, ...]:
+    """Return the months for which the series states no 95 % interval; all where its own forecast is not given."""
+    told = ahead.loc[ahead["p2_5"].notna(), "period"].tolist() if ahead is not None and len(ahead) else []
+    return tuple(month for month in months if month not in told)
 
 
 def owner_shares(deals: pd.DataFrame, owners: list[str], last: pd.Period) -> np.ndarray:
@@ -199,8 +205,7 @@ def by_level(outlook: Outlook, who: pd.DataFrame, made_in: pd.Period) -> pd.Data
             tables.append(_told(owner[rows].sum(axis=0), outlook.draws.months).assign(level=level, name=name))
     made = pd.concat(tables, ignore_index=True)
     made["name"] = made["name"].astype(object).where(made["name"].notna(), None)
-    if not outlook.wide:
-        made[["p2_5", "p97_5"]] = np.nan
+    made.loc[made["period"].isin(list(outlook.narrow)), ["p2_5", "p97_5"]] = np.nan
     made.insert(0, "made_in", made_in)
     return made[["made_in", "level", "name", "period", "lead_months", "mean", *QUANTILES]]
 

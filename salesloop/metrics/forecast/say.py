@@ -113,8 +113,9 @@ def series(told: monthly.Monthly) -> list[Sentence]:
         few = row.kind == "stack_few"
         said.append((f"forecast.series_{row.kind}", {"n": int(row.value)} if few else {"gain": row.value}))
     if len(told.company):
-        wide = 95 if told.confidence > 0.9 else 80
-        said.append((f"forecast.series_{wide}", {"n": told.n_errors}))
+        leads = told.wide_leads
+        wide = "80" if not leads else "95" if leads == len(told.company) else "95_near"
+        said.append((f"forecast.series_{wide}", {"n": told.n_errors} | ({"leads": leads} if wide == "95_near" else {})))
     return [*said, *_found(told.notes)]
 
 
