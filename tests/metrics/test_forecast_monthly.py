@@ -122,6 +122,8 @@ def test_what_was_done_is_said_in_both_languages(told, lang):
     said = {message for message, _ in say.series(told[3])}
     assert said == {"forecast.series_used", "forecast.series_stack_few", "forecast.series_95"}
     assert all(text.t(message, **values) for message, values in say.series(told[3]))
+    used = text.t("forecast.series_used", **dict(say.series(told[3]))["forecast.series_used"])
+    assert "Holt-Winters" in used
     found = told[0]
     early = monthly.forecast(found, as_of=dt.date(2024, 4, 12), horizon=3, country="CN")
     messages = [message for message, _ in say.series(early)]

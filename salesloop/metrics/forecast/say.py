@@ -108,7 +108,7 @@ def series(told: monthly.Monthly) -> list[Sentence]:
     """Say how the monthly series were forecast, and what was found and left out on the way."""
     count, said = int(told.table[["level", "name"]].drop_duplicates().shape[0]), list[Sentence]()
     if len(told.company):
-        said.append(("forecast.series_used", {"n": count, "method": told.company["method"].iloc[0]}))
+        said.append(("forecast.series_used", {"n": count, "method": f"method_{told.company['method'].iloc[0]}"}))
     for row in told.notes[told.notes["kind"].str.startswith("stack_")].itertuples():
         few = row.kind == "stack_few"
         said.append((f"forecast.series_{row.kind}", {"n": int(row.value)} if few else {"gain": row.value}))
