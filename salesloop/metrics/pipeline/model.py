@@ -202,7 +202,8 @@ def _levels(closed: pd.DataFrame, people: bool) -> dict[str, list[str]]:
     """Keep the features that split the deals, and of each the levels with enough closed deals."""
     kept = {}
     for name in (*FEATURES, PEOPLE) if people else FEATURES:
-        counts = closed[name].dropna().astype(str).value_counts() if name in closed else pd.Series(dtype=int)
+        counts = closed[name].value_counts() if name in closed else pd.Series(dtype=int)
+        counts = counts.set_axis(counts.index.astype(str))
         counts = counts[counts >= _LEVEL_N].sort_index(kind="stable")
         if len(counts) >= 2:
             kept[name] = sorted(counts.nlargest(_MOST_PEOPLE if name == PEOPLE else _MOST_LEVELS).index)

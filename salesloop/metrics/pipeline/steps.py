@@ -78,9 +78,14 @@ def work(step: np.ndarray, country: str) -> np.ndarray:
     >>> work(np.array([97285, 97284]), "CN").round(2).tolist()  # 9 to 15 and 1 to 8 October 2026
     [0.14, -1.65]
     """
-    found, place = np.unique(step, return_inverse=True)
-    days = np.array([_worked(int(one), country) for one in found], dtype=float)
-    return np.log(np.maximum(days, _LEAST_WORK) / _USUAL_WORK)[place]
+    if len(step) == 0:
+        return np.zeros(0)
+    first = int(step.min())
+    found = np.flatnonzero(np.bincount(step - first))
+    told = np.zeros(found[-1] + 1)
+    days = np.array([_worked(first + int(one), country) for one in found], dtype=float)
+    told[found] = np.log(np.maximum(days, _LEAST_WORK) / _USUAL_WORK)
+    return told[step - first]
 
 
 @lru_cache(maxsize=4096)
