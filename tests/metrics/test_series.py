@@ -11,7 +11,7 @@ import pytest
 from bench import level_breaks
 from salesloop import periods
 from salesloop.metrics import series
-from salesloop.metrics.series import breaks, calendar, past, pool, season, stack
+from salesloop.metrics.series import breaks, calendar, past, pool, season, stack, weights
 
 AS_OF = dt.date(2026, 10, 31)
 
@@ -245,3 +245,30 @@ def test_no_series_however_odd_is_forecast_far_beyond_what_it_ever_was_or_spoils
     infinite = panel({"a": np.r_[np.full(20, 7.0), np.inf, np.full(3, 7.0)]}).assign(unique_id=1)
     finite = series.forecast(infinite, horizon=1, as_of=AS_OF).table
     assert finite[["mean", "n"]].to_numpy().tolist() == [[7.0, 23]]
+
+
+def test_weights_rest_on_errors_known_by_then_and_are_worked_out_by_hand():
+    rng = np.random.default_rng(14)
+    values = 100 * np.exp(0.2 * rng.standard_normal((1, 24)))
+    facts = {"horizon": 2}
+
+    def weighed(known: np.ndarray):
+        pasts = past.earlier(known, 2, most=40)
+        rolled = pool.rolling(pasts, 2)
+        return pasts, rolled, weights.weigh(pasts, rolled, known, **facts)
+
+    pasts, rolled, (now, then, panel) = weighed(values)
+    (place,) = [i for i, one in enumerate(pasts) if one.end == 20]
+    np.testing.assert_allclose(then[place], weighed(values[:, :20])[2][0], atol=1e-12)
+    # lead 1 now: mean squared errors of the ends 3 to 23, inverted, by n / (n + 12) towards the panel's,
+    # which is the same series' held back towards a third each
+    n = len(pasts)
+    squared = np.array([np.mean([(one.came[0, 0] - told[name][0, 0]) ** 2 for one, told in zip(pasts, rolled, strict=True)])
+                        for name in pool.AVERAGED])  # fmt: skip
+    own = (1 / squared) / (1 / squared).sum()
+    share = n / (n + 12)
+    assert n == 21
+    assert panel[:, 0] == pytest.approx(share * own + (1 - share) / 3)
+    assert now[:, 0, 0] == pytest.approx(share * own + (1 - share) * panel[:, 0])
+    assert now.sum(axis=0) == pytest.approx(1)
+    assert then[-1] == pytest.approx(1 / 3)  # nothing was known to have missed
