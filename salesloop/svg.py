@@ -206,7 +206,7 @@ def _right_need(ax: Axes, room: float) -> float:
         across = note.xy[0] if note.xycoords != "data" else (note.xy[0] - low) / (high - low)
         long = text_width(note.get_text(), note.get_fontsize()) + 8
         need = max(need, long - (1 - across) * room * 0.8)
-    return min(need, 0.45 * room)
+    return min(need, 0.55 * room)
 
 
 def _has_x(ax: Axes, side: str) -> bool:

@@ -221,4 +221,7 @@ def show(value: object, kind: str, text: Text, stage: str = "") -> str:
 
 def _say(words: str, mask: Mask) -> str:
     words = mask(plain(words[: 4 * MOST_CHARACTERS]))
-    return escape(words if len(words) <= MOST_CHARACTERS else words[: MOST_CHARACTERS - 1] + "…")
+    words = words if len(words) <= MOST_CHARACTERS else words[: MOST_CHARACTERS - 1] + "…"
+    if len(words) <= LONGEST:
+        return escape(words)
+    return ";<wbr>".join(escape(part) for part in words.split(";"))  # a list of ids may break after each
