@@ -78,7 +78,11 @@ def match(sheet: Sheet, only: str | None = None) -> Match:
         return Match(None, why="no known table has such columns")
     best = found[0][1]
     instead = [one for _, one in found if best.kind and one.kind and one.kind.name == best.kind.unless]
-    best = instead[0] if instead else _named_closer(sheet, best, [one for _, one in found])
+    best = (
+        instead[0]
+        if instead
+        else _named_closer(sheet, best, [one for score, one in found if score > 0.6 * found[0][0]])
+    )
     if len(found) > 1 and found[1][0] > found[0][0] - 0.5 and not _hint(sheet, best.kind):
         best.close = found[1][1].kind.name if found[1][1].kind else ""
     return best
@@ -92,12 +96,12 @@ def _named_closer(sheet: Sheet, best: Match, others: list[Match]) -> Match:
 
 
 def describes_columns(sheet: Sheet) -> bool:
-    """Return whether a sheet lists labels (a data dictionary) in place of records."""
+    """Return whether a sheet lists labels (a data dictionary) in place of records: many different ones."""
     if len(sheet) > 300:
         return False
     names = {word + end for kind in kinds().values() for word in kind.in_name for end in ("", "s")}
     words = {*known_keys(), *names, *map(key, sheet.labels)}
-    cells = [text for label in sheet.labels for text in sheet.cells[label].to_pylist() if text]
+    cells = [text for label in sheet.labels for text in sheet.uniques(label)]
     named = sum(1 for text in cells if key(text) in words and not text.isdigit())
     return bool(cells) and named > 0.4 * len(cells)
 

@@ -19,7 +19,7 @@ _DAY = re.compile(
     r"(?<!\d)(20\d{2})(?:[-_.]?(?=\d\d)|年)(1[0-2]|0?[1-9])(?:[-_.]?(?=\d\d)|月)(3[01]|[12]\d|0?[1-9])(?!\d)"
 )
 _DAY_LAST = re.compile(r"(?<!\d)(0[1-9]|[12]\d|3[01])[-_.](0[1-9]|[12]\d|3[01])[-_.](20\d{2})(?!\d)")
-_STAMP = re.compile(r"(?<!\d)(1[5-9]\d{8})\d{3}(?!\d)")
+_STAMP = re.compile(r"(?i)report(1[5-9]\d{8})\d{3}(?!\d)")
 _MONTH = re.compile(r"(?<!\d)(20\d{2})(?:年|[-_. ]?)(1[0-2]|0[1-9]|[1-9](?=月))月?(?!\d)")
 _NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NAMED_MONTH = re.compile(
@@ -77,7 +77,7 @@ def is_tabular(file: Path) -> bool:
 
 
 def day_in_name(name: str) -> dt.date | None:
-    """Return the day that a file's name carries, as a date or as milliseconds; None where it could be several.
+    """Return the day that a file's name carries, as a date or as a report's milliseconds; None where it could be several.
 
     Examples
     --------
