@@ -13,6 +13,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from salesloop.clean import plain
+from salesloop.errors import StageError
 from salesloop.messages import Text
 from salesloop.results import Results
 from salesloop.tables import MOST_ROWS, html_table
@@ -75,9 +76,16 @@ class Items:
         return self.results.stage
 
     def words(self, message: str, values: dict) -> str:
-        """Return a message with its values, names hidden where asked."""
+        """Return a message with its values, names hidden where asked.
+
+        Results of an earlier version may hold messages that are no more, or other values than they take now: of these it
+        is said that the month must be run again.
+        """
         told = {key: self.mask(value) if isinstance(value, str) else value for key, value in values.items()}
-        return plain(self.text.t(message, **told))
+        try:
+            return plain(self.text.t(message, **told))
+        except (KeyError, TypeError, ValueError, StageError):
+            return plain(self.text.t("report.older_wording", said=message))
 
     def sentence(self, index: int) -> str:
         """Return one sentence of the stage."""

@@ -1,5 +1,6 @@
 """A team's page: its own rows, one printed sheet at its fullest, nothing of what it is told acts."""
 
+import json
 import re
 import subprocess
 import tempfile
@@ -112,3 +113,14 @@ def test_a_notebook_of_another_name_than_its_stage_has_its_pages_too(tmp_path, m
     assert "45_own_page.team-a" not in render_stage(
         tmp_path / "45_own_page.ipynb", tmp_path / "results", "en", config, linked=False
     )
+
+
+@pytest.mark.parametrize("said", [("execution.no_such_message", {}), ("execution.sheet.holds", {"n_done": 1})])
+def test_what_an_earlier_version_wrote_is_said_to_be_so_and_stops_no_page(said, tmp_path, monkeypatch):
+    config = saved(tmp_path, "A", monkeypatch=monkeypatch)
+    file = tmp_path / "results" / "execution.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["sheets"][0]["pages"][0]["said"][1] = {"id": said[0], "values": said[1]}
+    file.write_text(json.dumps(content), encoding="utf-8")
+    page = next(iter(render_sheets("50_execution.ipynb", tmp_path / "results", "en", config).values()))
+    assert f"Written by an earlier version ({said[0]})" in page
