@@ -316,7 +316,7 @@ def small_panels(panel: Panel, count: int = PANELS, size: int = PANEL_SIZE) -> l
 
 
 def main(arguments: list[str] | None = None) -> list[dict]:
-    """Measure and print; write bench/out/forecast.json."""
+    """Measure and print; write bench/out/forecast.json, of a plain CSV bench/out/forecast_<name>.json."""
     told = argparse.ArgumentParser(description=__doc__)
     told.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "ts_m3_odd")
     told.add_argument("--holdout", type=int, default=12, help="observations kept back of each series of a plain CSV")
@@ -346,7 +346,8 @@ def main(arguments: list[str] | None = None) -> list[dict]:
     OUT.parent.mkdir(exist_ok=True)
     if asked.selection:
         return rows
-    OUT.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    file = OUT if asked.data.is_dir() else OUT.with_name(f"forecast_{asked.data.stem}.json")
+    file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     return rows
 
 
