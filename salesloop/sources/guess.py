@@ -239,7 +239,7 @@ def sound(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
             or entry.decimal == ASK
         ):
             continue
-        texts = sheet.cells[label].dictionary
+        texts = sheet.cells[label].dictionary.slice(0, _SAMPLE)
         texts = texts.filter(pc.invert(values.is_null(texts)))
         if type_of(TABLES[str(entry.table)], column) == "money":
             ok, what = (
@@ -256,7 +256,7 @@ def sound(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
                       f"write {label!r} to leave those out, or delete the line if none is")  # fmt: skip
 
 
-_MANY_BAD, _LEAST_BAD = 0.3, 3
+_MANY_BAD, _LEAST_BAD, _SAMPLE = 0.3, 3, 5000
 _NO_MONEY = ("id", "no", "nr", "number", "编号", "phone", "tel", "zip", "year", "age", "day", "count", "qty", "quantit", "probab", "percent",
              "score", "rank", "序号", "年", "天", "数量", "概率", "赢率", "电话")  # fmt: skip
 
