@@ -192,7 +192,7 @@ def reliability(told: pd.DataFrame, scores: pd.DataFrame | None = None) -> list[
     for row in () if scores is None else scores[scores["method"] != "deal_model"].itertuples():
         verdict = "nearer" if row.low > 0 else "farther" if row.high < 0 else "alike"
         ends = (-row.gain, -row.high, -row.low) if verdict == "farther" else (row.gain, row.low, row.high)
-        facts = dict(zip(("gain", "low", "high"), ends, strict=True)) | {"n": row.n}
+        facts = dict(zip(("gain", "low", "high"), ends, strict=True)) | {"n": row.n, "up": -row.low}
         said.append((f"forecast.against_{row.method}_{verdict}", facts))
     if scores is not None and "typed_in" not in set(scores["method"]):
         said.append(("forecast.against_typed_in_none", {}))
