@@ -61,7 +61,10 @@ def test_every_stage_ran_and_has_its_pages_and_results(root):
         found = json.loads((folder / "results" / f"{stage}.json").read_text(encoding="utf-8"))
         assert (found["unit"], found["period"]) == ("demo", LAST)
     pages = sorted(file.name for file in folder.glob("*.html"))
-    assert len(pages) == 18
+    of_teams = [page for page in pages if page.startswith("50_execution.team-")]
+    assert len(pages) - len(of_teams) == 18
+    assert len(of_teams) == 2 * table(root, "execution", "teams")["team"].nunique() >= 4
+    assert set(of_teams) < set(json.loads((folder / "manifest.json").read_text())["stages"]["execution"]["outputs"])
     assert not (folder / "_failed").exists()
     for page in pages:
         most = 1_000_000 if page.startswith("index") else 1_500_000

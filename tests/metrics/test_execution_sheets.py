@@ -63,11 +63,9 @@ def test_a_team_gets_its_own_rows_and_what_is_nobodys_stands_apart():
                      ("rep", "Zoe", "month", 50.0, 40.0, 0.5))  # fmt: skip
     found = pd.concat([warned(2), warned(1, team=None)], ignore_index=True)
     whole = sheets.tables(pace, found, actions(["done", "not_done"]), NOTHING, pd.Series({"Ann": "A"}))
-    assert whole["targets"][["line", "horizon"]].values.tolist() == [
-        ["team", "month"],
-        ["team", "quarter"],
-        ["Ann", "month"],
-    ]
+    told = whole["targets"][["team", "line", "horizon"]].values.tolist()
+    own = [["A", "team", "month"], ["A", "team", "quarter"], ["A", "Ann", "month"]]
+    assert told == [*own, ["no_team", "Zoe", "month"]]
     assert whole["actions"]["id"].tolist() == ["a1", "a0"]  # undone first
     assert whole["warnings"]["team"].tolist() == ["A", "A", "no_team"]
     table = sheets.summary(whole)
@@ -164,3 +162,11 @@ def test_an_action_of_ours_is_told_in_every_readers_language_and_one_of_theirs_a
         what=["nobody in touch for 30 days: Ann (2)", "30 天无人跟进：Ann（2 个）", "Call: Ann (2)"]
     )
     assert followup.with_topics(told, rules)["topic"].tolist() == ["untouched", "untouched", "Call: Ann (2)"]
+
+
+def test_a_unit_without_teams_has_one_sheet_with_the_company_on_it():
+    pace = pace_rows(("company", None, "month", 100.0, 40.0, 0.5), ("rep", "Ann", "month", 50.0, 40.0, 0.5))
+    whole = sheets.tables(pace, warned(1, team=None), actions([]), NOTHING, pd.Series(dtype=object))
+    assert whole["targets"][["team", "line"]].values.tolist() == [["no_team", "company"], ["no_team", "Ann"]]
+    said = sheets.said(sheets.summary(whole), whole, NOTHING, "")
+    assert list(said) == ["no_team"] and said["no_team"][0] == ("execution.sheet.no_team", {})

@@ -87,9 +87,11 @@ def _targets(pace: pd.DataFrame, teams: pd.Series) -> pd.DataFrame:
     own = pace[(pace["level"] == "team") & pace["horizon"].isin(["month", "quarter"])]
     own = own.assign(team=own["name"], line="team", rep=None, place=0)
     reps = pace[(pace["level"] == "rep") & (pace["horizon"] == "month")]
-    reps = reps.assign(team=reps["name"].map(teams), line=reps["name"], rep=reps["name"], place=1).dropna(
-        subset=["team"]
-    )
+    team = reps["name"].map(teams).astype(object)
+    reps = reps.assign(team=team.where(team.notna(), NO_TEAM), line=reps["name"], rep=reps["name"], place=1)
+    if own.empty:  # a unit without teams meets as a whole
+        own = pace[(pace["level"] == "company") & pace["horizon"].isin(["month", "quarter"])]
+        own = own.assign(team=NO_TEAM, line="company", rep=None, place=0)
     both = pd.concat([own, reps], ignore_index=True)
     both["last"] = both["horizon"].map({"month": 0, "quarter": 1})
     return both.sort_values(["team", "place", "last", "line", "measure"], kind="stable")[list(TARGETS)].reset_index(
@@ -178,7 +180,7 @@ def summary(whole: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _summed(name: str, own: dict[str, pd.DataFrame]) -> dict:
     aims = own["targets"]
-    aims = aims[(aims["line"] == "team") & (aims["measure"] == "bookings")]
+    aims = aims[aims["line"].isin(["team", "company"]) & (aims["measure"] == "bookings")]
     aimed = aims[aims["target"] > 0]
     first = (aimed if len(aimed) else aims).head(1).to_dict("records")
     row = first[0] if first else {}
@@ -209,6 +211,8 @@ def said(
 
 
 def _stands(row: dict) -> Sentence:
+    if row["team"] == NO_TEAM:
+        return "execution.sheet.no_team", {}
     if row["actual"] != row["actual"]:
         return "execution.sheet.no_figure", {"team": row["team"]}
     if not row["target"] > 0:
