@@ -1,6 +1,8 @@
 """Pages in a browser: hostile text does nothing, nothing is asked for, axe finds nothing, phones need no scroll."""
 
 import importlib.metadata
+import re
+import subprocess
 from pathlib import Path
 
 import nbformat
@@ -10,7 +12,7 @@ from nbformat.v4 import new_output
 
 from salesloop.report import make_bundle, render_brief, render_stage
 from tests.report import sample
-from tests.report.browser import load, needs_chromium
+from tests.report.browser import CHROMIUM, load, needs_chromium
 from tests.report.payloads import PAYLOADS
 
 pytestmark = needs_chromium
@@ -150,3 +152,23 @@ def test_phone_needs_no_sideways_scroll_and_gets_the_narrow_drawing(made):
 
 def test_notebook_of_the_sample_is_valid(made):
     nbformat.validate(nbformat.read(made / "25_sample.ipynb", as_version=4))
+
+
+def sheets(page: str, folder: Path) -> int:
+    """Return on how many sheets of A4 a page prints."""
+    (folder / "page.html").write_text(page, encoding="utf-8")
+    printed = folder / "page.pdf"
+    command = [
+        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage",
+        f"--user-data-dir={folder / 'profile'}", f"--print-to-pdf={printed}", (folder / "page.html").as_uri(),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return len(re.findall(rb"/Type\s*/Page\b", printed.read_bytes()))
+
+
+def test_a_brief_prints_on_three_sheets_and_a_long_table_on_one(made):
+    sample.brief_results(made / "results")
+    sample.stage_results(made / "results", rows=400)
+    assert sheets(render_brief(made / "results", "en", sample.config()), made) <= 3
+    stage = render_stage(made / "25_sample.ipynb", made / "results", "zh", sample.config())
+    assert 1 <= sheets(stage, made) <= 2
