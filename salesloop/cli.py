@@ -21,6 +21,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 Unit = Annotated[str, typer.Option(help="The business unit.")]
 Period = Annotated[str, typer.Option(help="A month such as 2026-10, or latest.")]
 INTERRUPTED, FAILED = 130, 1
+_STOPPED = "interrupted; what was published before stands"
 _HELP = "python -m salesloop"
 
 
@@ -34,13 +35,15 @@ def main(arguments: list[str] | None = None) -> int:
         138 a stage's process died.
     """
     try:
-        code = app(args=arguments, standalone_mode=False)
-        return int(code or 0)
+        code = int(app(args=arguments, standalone_mode=False) or 0)
+        if code == INTERRUPTED:  # the parser has taken the interrupt and says it by this code
+            print(_STOPPED, file=sys.stderr)
+        return code
     except SalesloopError as error:
         print(error.message() if not hasattr(error, "problems") else str(error), file=sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted; what was published before stands", file=sys.stderr)
+        print(_STOPPED, file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
         return _other(error)

@@ -136,6 +136,10 @@ def _told(unit: str) -> Iterator[None]:
     """Turn the database's errors into ours, which never quote a value of the data."""
     try:
         yield
+    except (RuntimeError, duckdb.InterruptException) as error:
+        if "interrupt" in str(error).casefold():
+            raise KeyboardInterrupt from None  # so the database says that a person stopped it
+        raise
     except (duckdb.OperationalError, duckdb.FatalException):
         raise StageError(
             f"store of unit {unit!r}", found="a file that cannot be read or written whole (disk full, or damaged)",

@@ -96,3 +96,9 @@ def test_an_import_that_brings_nothing_leaves_no_unit(own_root, capsys):
     (own_root / "empty" / "deals.csv").write_bytes(b"\x00\x01\x02PNG\xff\xfe\x00" * 50)
     assert run("import", "--unit", "north", "--data", str(own_root / "empty")) == 3
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_interrupt_that_the_parser_took_is_said(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "app", lambda **_: cli.INTERRUPTED)
+    assert cli.main(["report"]) == 130
+    assert "what was published before stands" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -162,6 +163,13 @@ def test_a_file_in_the_way_of_the_snapshots_is_told(acme):
     with pytest.raises(StageError, match="snapshot 2026-10") as told:
         store.freeze(acme, "2026-10")
     assert told.value.exit_code == 1
+
+
+def test_a_query_that_a_person_stops_is_an_interrupt_and_no_fault(acme):
+    store.land(acme, landing(as_of="2026-10-31", opportunities=[deal("a", amount="1.00")]))
+    with pytest.raises(KeyboardInterrupt), base.opened(acme) as connection:
+        threading.Timer(0.3, connection.interrupt).start()
+        connection.execute("SELECT count(*) FROM range(100000000000) a, range(100000) b").fetchall()
 
 
 def test_a_damaged_store_is_told(acme):
