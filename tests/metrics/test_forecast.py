@@ -117,6 +117,9 @@ def test_calls_are_corrected_by_ratios_of_sums_and_only_after_four_months():
     made = rules.call_correction(told, last=months[-1]).value
     assert 0.80 < made["company"] < 0.90  # towards 0.8 from 1, with 6 pseudo-months at 1
     assert made["people"]["Ann"] == pytest.approx(made["company"], abs=0.03)
+    silent = pd.concat([told, told.assign(who="Bo", amount=0.0, actual=0.0)])
+    made = rules.call_correction(silent, last=months[-1]).value
+    assert made["people"]["Bo"] == made["company"]  # who called nought has no ratio of their own
     assert rules.call_correction(told.head(3), last=months[2]).value == {}
     honest = told.assign(actual=100 + 20 * rng.standard_normal(24))
     assert rules.call_correction(honest, last=months[-1]).value["company"] == pytest.approx(1.0, abs=0.05)

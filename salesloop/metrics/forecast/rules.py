@@ -148,7 +148,7 @@ def call_correction(calls: pd.DataFrame, *, last: pd.Period) -> Learned:
     people = {}
     for who, own in told.groupby("who"):
         base = PERSON_MONTHS * own["c"].sum() / own["period"].nunique()
-        ratio = (own["a"].sum() + base * company) / max(own["c"].sum() + base, 1e-9)
+        ratio = (own["a"].sum() + base * company) / (own["c"].sum() + base) if base > 0 else company  # called nought
         people[str(who)] = round(math.exp(trust * math.log(max(ratio, 1e-3))), 4)
     value = {"company": round(math.exp(trust * math.log(company)), 4), "people": people}
     return Learned(value, "forecast.reason.calls", months, "forecast.calls")
