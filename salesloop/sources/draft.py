@@ -11,7 +11,7 @@ from typing import Any
 from salesloop.errors import SalesloopError, raise_all
 from salesloop.params import UnitConfig
 from salesloop.schema import TABLES
-from salesloop.sources import build, detect, guess, keys, moments, read, statuses, words, written
+from salesloop.sources import amounts, build, detect, guess, keys, moments, read, statuses, words, written
 from salesloop.sources.guess import Notes, Question
 from salesloop.sources.landing import FileReport
 from salesloop.sources.mapping import ASK, FileMapping, Mapping, asked, pattern
@@ -279,7 +279,7 @@ def complete(
     if entry.table == "opportunities" and (label := statuses.source(entry)):
         entry.columns = {**entry.columns, "status": label}
     if fresh:
-        guess.amount(sheet, entry, match, notes)
+        amounts.amount(sheet, entry, match, notes)
     if entry.table == "activities" and "type" not in entry.columns and "type" not in entry.constants:
         entry.constants = {**entry.constants, "type": _activity_type(sheet)}
     mapped = {column: label for column, label in entry.columns.items() if label != ASK}
@@ -291,7 +291,7 @@ def complete(
     for name in ("dates", "units", "percent", "decimal", "currency", "values", "key", "repeats"):
         setattr(entry, name, getattr(working, name))
     if fresh:
-        guess.sound(sheet, entry, notes)
+        amounts.sound(sheet, entry, notes)
     _tell_stand_ins(entry, notes)
     questions = {question.place for question in notes.questions}
     for place in asked(entry):
