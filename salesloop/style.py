@@ -297,7 +297,7 @@ def row_names(ax: Axes, names: Iterable) -> None:
     room = _ROOM[is_narrow(ax)]
     told = [_in_lines(plain_label(name, 80), room) for name in names]
     ax.set_yticks(range(len(told)), told)
-    ax.set_ylim(len(told) - 0.5, -0.5)
+    ax.set_ylim(max(len(told), 1) - 0.5, -0.5)
     ax.tick_params(axis="y", labelcolor=INK)
     if any("\n" in name for name in told):
         ax.tick_params(axis="y", labelsize=SMALL)
