@@ -155,7 +155,7 @@ class _Profiles:
     def __init__(self, ready, past, expected, part, luck, change):
         self.expected, self.part, self.luck = expected, part, luck
         self.size, self.owner = past.size * factor(change, "size", past.deals), past.owner
-        self.heirs, self.keep = np.flatnonzero(ready.keep), ready.keep
+        self.heirs = ready.heirs
         drift = ready.model.drift
         self.drift = drift[below(np.arange(FINE), len(drift))] if len(drift) > 1 else None
 
@@ -169,8 +169,7 @@ class _Profiles:
         if not owned:
             return None, np.round(value)
         heir = self._whole(most, "heir", month).take(at)
-        owner, other = self.owner[row], self.heirs[below(heir, len(self.heirs))]
-        return np.where(self.keep[owner], owner, other), np.round(value)
+        return self.heirs(self.owner[row], heir), np.round(value)
 
     def _whole(self, most, purpose, month) -> np.ndarray:
         return self.luck.whole(most, purpose, self.part, month).ravel()

@@ -11,6 +11,7 @@ import pandas as pd
 from salesloop.metrics.pipeline import arrivals as coming
 from salesloop.metrics.pipeline import leads as born
 from salesloop.metrics.pipeline.create import NOBODY, Group, common_luck, group, wins
+from salesloop.metrics.pipeline.heirs import Heirs, heirs_of
 from salesloop.metrics.pipeline.luck import Luck, below
 from salesloop.metrics.pipeline.model import Model, open_moves
 from salesloop.metrics.pipeline.propagate import Changes, chances, factor, standing
@@ -126,8 +127,8 @@ class Prepared:
         The open deals as the model sees them.
     fresh, again : Arrivals
         New business and renewals to come, and their past deals as groups in `profiles`.
-    keep : ndarray
-        Which owners still create deals.
+    heirs : Heirs
+        Who makes the deals of owners who create none any more.
     """
 
     model: Model
@@ -138,7 +139,7 @@ class Prepared:
     fresh: coming.Arrivals
     again: coming.Arrivals
     profiles: tuple[Group, Group]
-    keep: np.ndarray
+    heirs: Heirs
     _lucks: dict[tuple[int, int], Luck] = field(default_factory=dict, repr=False, compare=False)
 
     def luck(self, n: int, seed: int) -> Luck:
@@ -166,8 +167,8 @@ def prepare(
         fresh = born.new_business(new, leads, as_of=as_of, months=months, country=country)
         again = coming.renewals(deals, as_of=as_of, months=months)
     past = tuple(group(model, term.profiles, term.profiles, owners, nearly=_ALIKE) for term in (fresh, again))
-    keep = _active(deals, owners, as_of)
-    return Prepared(model, as_of, months, owners, group(model, live, deals, owners), fresh, again, past, keep)  # type: ignore[arg-type]
+    heirs = heirs_of(deals, owners, _active(deals, owners, as_of))
+    return Prepared(model, as_of, months, owners, group(model, live, deals, owners), fresh, again, past, heirs)  # type: ignore[arg-type]
 
 
 def draw(ready: Prepared, *, n: int = 5000, seed: int = 1, change: Changes = None) -> Draws:
