@@ -75,11 +75,7 @@ def _try(name: str) -> None:
 
 
 def _draw() -> None:
-    """Fill the caches that pages and stages need: fonts, catalogues, templates, a drawing, a notebook, the dictionary."""
-    with contextlib.suppress(Exception):
-        from salesloop.metrics.feedback import words
-
-        words.cut(_SAMPLE)
+    """Fill the caches that pages and stages need: fonts, catalogues, templates, a drawing, a notebook."""
     with contextlib.suppress(Exception):
         import nbformat
         from nbformat.v4 import new_code_cell, new_notebook

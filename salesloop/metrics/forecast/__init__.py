@@ -82,11 +82,10 @@ def tested(
 
     With `told`, the monthly series' side of it is what that forecast of the panel would have said at earlier ends.
     """
-    errors = backtest.run(
-        known, events, period=period, country=country, staged=state_known != "dates", stages=stages,
+    return backtest.run(
+        known, events, period=period, country=country, piped=state_known != "dates", stages=stages,
         past=None if told is None else told.errors, leads=leads,
     )  # fmt: skip
-    return errors[errors["method"] != "pipeline"] if state_known == "dates" else errors
 
 
 def prior_weights(errors: pd.DataFrame) -> dict[str, dict[str, float]]:

@@ -52,13 +52,15 @@ def monthly_bookings(deals: pd.DataFrame, last: pd.Period) -> pd.Series:
 
 
 def run(
-    deals: pd.DataFrame, events: pd.DataFrame, *, period: pd.Period, country: str, staged: bool, stages: pd.DataFrame | None,
+    deals: pd.DataFrame, events: pd.DataFrame, *, period: pd.Period, country: str, stages: pd.DataFrame | None, piped: bool = True,
     origins: int = ORIGINS, past: pd.DataFrame | None = None, leads: pd.DataFrame | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Return back-test forecasts of the company's bookings.
 
     Parameters
     ----------
+    piped : bool, default True
+        False where the pipeline's past states are not known: then it takes no part.
     past : DataFrame, optional
         What the company's series would have told at earlier ends, ``made_in, period, forecast``, from
         `monthly.forecast`; by default each end is forecast anew from the company's series alone.
@@ -79,7 +81,8 @@ def run(
         if len(known) < _LEAST_HISTORY:
             continue
         rows += _series_rows(known, actual, origin, _ahead(known, origin, country, past))
-        rows += _pipeline_rows(deals, events, actual, origin, country, staged, stages, leads)
+        if piped:
+            rows += _pipeline_rows(deals, events, actual, origin, country, stages, leads)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -101,10 +104,10 @@ def _series_rows(known: pd.Series, actual: pd.Series, origin: pd.Period, ahead: 
     ]  # fmt: skip
 
 
-def _pipeline_rows(deals, events, actual, origin, country, staged, stages, leads) -> list[dict]:
+def _pipeline_rows(deals, events, actual, origin, country, stages, leads) -> list[dict]:
     day = periods.end(origin)
     then, past = as_known(deals, events, day)
-    model = pipeline.fit(then, past, as_of=day, stages=stages, staged=staged, country=country)
+    model = pipeline.fit(then, past, as_of=day, stages=stages, staged=True, country=country)
     if model.kind == "none":
         return []
     ready = pipeline.prepare(model, then, past, as_of=day, horizon=LEADS, country=country, stages=stages, leads=leads)
