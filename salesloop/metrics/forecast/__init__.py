@@ -20,13 +20,14 @@ __all__ = [
     "tested", "weights_in_force", "with_combined",
 ]  # fmt: skip
 HORIZON, DRAWS, SEED = 12, 5000, 20
+_BRIDGED = 4  # months: a quarter that holds next month ends within three more, seen from the month before
 _METHODS = ["pipeline", "series"]
 _LEAST_ERRORS, _BLIND = 4, 2.0
 
 
 def draw(
     known: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame, *, as_of: dt.date, state_known: str, country: str,
-    n: int = DRAWS, leads: pd.DataFrame | None = None,
+    n: int = DRAWS, leads: pd.DataFrame | None = None, horizon: int = HORIZON,
 ) -> pipeline.Draws:  # fmt: skip
     """Return the pipeline's draws from a frozen state: fit the model, carry every deal forward, draw.
 
@@ -42,11 +43,13 @@ def draw(
         Whose working days count.
     leads : DataFrame, optional
         The leads; those to come and those now open are a term of their own where they carry it.
+    horizon : int, default 12
+        Months ahead.
     """
     staged, known = state_known != "dates", pipeline.slim(known)
     model = pipeline.fit(known, events, as_of=as_of, stages=stages, staged=staged, country=country)
     ready = pipeline.prepare(
-        model, known, events, as_of=as_of, horizon=HORIZON, country=country, stages=stages, leads=leads
+        model, known, events, as_of=as_of, horizon=horizon, country=country, stages=stages, leads=leads
     )
     return pipeline.draw(ready, n=n, seed=SEED)
 
@@ -61,10 +64,11 @@ def draw_before(
     country: str,
     leads: pd.DataFrame | None = None,
 ) -> pipeline.Draws:
-    """Return the draws as they stood a month earlier, for the bridge."""
+    """Return the draws as they stood a month earlier, as far ahead as the bridge of the quarter needs."""
+    facts = {"state_known": state_known, "country": country, "leads": leads}
     day = periods.end(period - 1)
     then, past = as_known(known, events, day)
-    return draw(then, past, stages, as_of=day, state_known=state_known, country=country, leads=leads)
+    return draw(then, past, stages, as_of=day, horizon=_BRIDGED, **facts)  # type: ignore[arg-type]
 
 
 def tested(
