@@ -138,7 +138,8 @@ class Stage:
         frame : DataFrame
             Rows with columns of the plan file.
         plan : str
-            The plan file, after which the workbook is called, with the month, or the day of a check-in, and the stage. The messages ``plan.<plan>.<column>`` are the headings, in the unit's first language.
+            The plan file, after which the workbook is called, with the month, or the day of a check-in, and the stage. The
+            messages ``plan.<plan>.<column>`` are the headings, in the unit's first language.
         title : str
             The message id of its heading and of the link to it.
         words : sequence of str

@@ -20,7 +20,7 @@ from salesloop.store.base import columns, literal, moment, noon, one, opened, qu
 from salesloop.store.staging import Export, column_list, export_of, latest, missing, register, rows, stage
 
 if TYPE_CHECKING:
-    from salesloop.sources.landing import FileReport, Landing
+    from salesloop.sources.landing import Landing
 
 _FATES = ("new", "changed", "unchanged", "deleted", "rejected")
 
@@ -342,10 +342,3 @@ class _Import:
                 if n:
                     notes.append(f"{name}: {n} rows bear no {dated}; they count as known from {self.export.as_of} on")
         return notes
-
-
-def kept_reports(text: str) -> list[FileReport]:
-    """Return the file reports that an import's line keeps."""
-    from salesloop.sources.landing import FileReport
-
-    return [FileReport(**report) for report in json.loads(text)]

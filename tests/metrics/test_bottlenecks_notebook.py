@@ -1,17 +1,14 @@
 """The notebook on books with much missing: it says what it cannot tell, and keeps the names that others rely on."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 
-import salesloop
 from salesloop import messages
 from salesloop.book import Book
-from salesloop.results import Results, Stage
-from tests.conftest import PROJECT
+from salesloop.results import Results
 from tests.metrics.bottleneck_company import company
+from tests.metrics.notebook_cells import run_cells
 
 COLUMNS = {
     "bottlenecks": ["pipeline", "stage", "segment_kind", "segment", "n", "conversion", "low", "high", "p50_days", "excess_days",
@@ -30,12 +27,7 @@ def run(tmp_path, monkeypatch):
     def all_cells(deals, events, last, **kept) -> Results:
         tables = {"opportunities": deals, "stage_events": events}
         book = Book.from_tables(tables, period=str(pd.Timestamp(last).to_period("M")), **kept)
-        monkeypatch.setattr(salesloop, "open_stage", lambda name, **_: Stage(name, book, tmp_path))
-        names: dict = {}
-        for cell in json.loads((PROJECT / "notebooks" / "30_bottlenecks.ipynb").read_text(encoding="utf-8"))["cells"]:
-            if cell["cell_type"] == "code":
-                exec("".join(cell["source"]), names)
-        return Results(tmp_path, "bottlenecks")
+        return run_cells("30_bottlenecks", book, tmp_path, monkeypatch)
 
     return all_cells
 

@@ -1,16 +1,13 @@
 """The notebook on books with much missing: it says what it cannot tell, and its draws add up."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 
-import salesloop
 from salesloop import messages
 from salesloop.book import Book
-from salesloop.results import Results, Stage
-from tests.conftest import PROJECT
+from salesloop.results import Results
+from tests.metrics.notebook_cells import run_cells
 from tests.metrics.pipeline_company import company
 
 
@@ -20,12 +17,7 @@ def run(tmp_path, monkeypatch):
 
     def all_cells(tables: dict, last, **kept) -> Results:
         book = Book.from_tables(tables, period=str(pd.Timestamp(last).to_period("M")), **kept)
-        monkeypatch.setattr(salesloop, "open_stage", lambda name, **_: Stage(name, book, tmp_path))
-        names: dict = {}
-        for cell in json.loads((PROJECT / "notebooks" / "20_forecast.ipynb").read_text(encoding="utf-8"))["cells"]:
-            if cell["cell_type"] == "code":
-                exec("".join(cell["source"]), names)
-        return Results(tmp_path, "forecast")
+        return run_cells("20_forecast", book, tmp_path, monkeypatch)
 
     return all_cells
 
