@@ -139,7 +139,7 @@ class Text:
         return self.measured(row[column], row["uom"]) if kind == "uom" else self.show(row[column], kind, stage)
 
     def money(self, value: float, digits: int = 0) -> str:
-        """Return money short, in the reader's habit; `digits` more decimals where asked."""
+        """Return money short, in the reader's habit: three figures in English, tenths of 万 in Chinese; `digits` more."""
         if _undefined(value):
             return MISSING
         value = float(value)
@@ -153,7 +153,7 @@ class Text:
         Examples
         --------
         >>> Text("en", "CNY").moneys(12_150_000, 12_249_000), Text("en", "CNY").moneys(1e6, 1e6)
-        (['¥12.15M', '¥12.25M'], ['¥1.0M', '¥1.0M'])
+        (['¥12.15M', '¥12.25M'], ['¥1.00M', '¥1.00M'])
         """
         told: list[str] = []
         for digits in range(4):
@@ -283,8 +283,9 @@ def _undefined(value: object) -> bool:
 
 def _short_en(size: float, digits: int = 0) -> str:
     for scale, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
-        if size >= scale * 0.99995:
-            return f"{size / scale:,.{1 + digits}f}{letter}"
+        if size >= scale * 0.9995:
+            whole = len(f"{min(size / scale, 999):.3g}".partition(".")[0])
+            return f"{size / scale:,.{3 - whole + digits}f}{letter}"
     return f"{size:,.{min(digits, 2)}f}"
 
 

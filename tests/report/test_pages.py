@@ -31,15 +31,15 @@ def test_parts_stand_in_their_order(whole):
     found = re.sub(r"<[^>]*>", "|", html)
     places = [found.index(f"|{part}|") for part in ORDER]
     assert places == sorted(places)
-    assert found.index("3,632 deals read") < found.index("|Oct 2026 bookings came to ¥5.3M") < places[0]
+    assert found.index("3,632 deals read") < found.index("|Oct 2026 bookings came to ¥5.31M") < places[0]
 
 
 def test_promises_numbers_and_changes_are_said_in_words(whole):
     html = brief(whole)
-    assert "promised <strong>¥5.1M</strong> · came <strong>¥5.3M</strong>" in html and "inside the range" in html
-    assert "+¥420.0K against Sep 2026" in html and "target ¥5.5M: 96.5% reached" in html
+    assert "promised <strong>¥5.10M</strong> · came <strong>¥5.31M</strong>" in html and "inside the range" in html
+    assert "+¥420K against Sep 2026" in html and "target ¥5.50M: 96.5% reached" in html
     assert "+1.2 pp against Sep 2026" in html and "95% range 25% to 38%" in html
-    assert "¥2.0M" in html and "¥2.1M" in html and "The last 36 wins moved faster." in html
+    assert "¥2.00M" in html and "¥2.10M" in html and "The last 36 wins moved faster." in html
     assert html.count("waits for your approval") == 2 and html.count("approved by itself") == 1
 
 
@@ -61,7 +61,7 @@ def test_what_approves_itself_is_folded_and_told_in_words(whole):
 
 def test_targets_are_one_table_and_ids_stand_behind_a_fold(whole):
     html = brief(whole)
-    assert '<span class="old">¥2.0M</span>' in html and "<strong>¥2.1M</strong>" in html and "华东 (team)" in html
+    assert '<span class="old">¥2.00M</span>' in html and "<strong>¥2.10M</strong>" in html and "华东 (team)" in html
     fold = html.index("Approve only some of them: their ids (1)")
     assert fold < html.index("<code>target:2027-01:team:华东</code>")
     assert "ids (1)" not in brief(whole, simulation=True)
@@ -114,7 +114,7 @@ def test_index_lists_periods_newest_first(tmp_path, monkeypatch):
     (tmp_path / "_scratch").mkdir()
     html = render_index(tmp_path, "en", sample.config())
     assert html.index('href="2026-10/index.en.html"') < html.index('href="2026-09/index.en.html"')
-    assert "Oct 2026 bookings came to ¥5.3M" in html and "missing: Promises and outcomes" in html
+    assert "Oct 2026 bookings came to ¥5.31M" in html and "missing: Promises and outcomes" in html
     assert "尚未发布任何报告。" in render_index(tmp_path, "zh", sample.config())
 
 

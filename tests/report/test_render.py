@@ -17,15 +17,15 @@ def page(folder, lang="en", **changes):
 
 def test_page_shows_the_results_in_the_readers_habit(made):
     english, chinese = page(made), page(made, "zh")
-    assert "We expect ¥5.2M in Nov 2026 and 62.0% odds of the target." in english
+    assert "We expect ¥5.20M in Nov 2026 and 62.0% odds of the target." in english
     assert "预计2026年11月签约 ¥520.0万，达成目标的把握为 62.0%。" in chinese
     assert '<html lang="en">' in english and '<html lang="zh-CN">' in chinese
-    assert "<td" in english and "¥300.0K" in english and "¥30.0万" in chinese
+    assert "<td" in english and "¥300K" in english and "¥30.0万" in chinese
 
 
 def test_headline_opens_the_page_and_is_not_repeated(made):
     english = page(made)
-    assert english.count("We expect ¥5.2M") == 1
+    assert english.count("We expect ¥5.20M") == 1
     assert english.index("We expect") < english.index("Of 41 open deals")
 
 
@@ -40,7 +40,7 @@ def test_figures_carry_both_drawings_and_real_words(made):
     images = re.findall(r"<img [^>]*>", english)
     assert len(images) == 2
     assert all('src="data:image/svg+xml;base64,' in image for image in images)
-    assert 'alt="A line that rises from ¥4.0M, with its range."' in images[0]
+    assert 'alt="A line that rises from ¥4.00M, with its range."' in images[0]
     assert english.count('media="(max-width: 640px)" srcset="data:image/svg+xml;base64,') == 2
 
 

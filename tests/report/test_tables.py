@@ -31,7 +31,7 @@ def test_each_column_is_written_by_its_kind():
 def test_unit_of_measurement_is_read_from_the_row():
     frame = pd.DataFrame({"value": [0.25, 2e6, 12.0], "uom": ["share", "CNY", "count"]})
     told = cells(html_table(frame, text=EN, caption="x", formats={"value": "uom"}, columns=["value"]))
-    assert told == ["value", "25.0%", "¥2.0M", "12"] or told == ["Value", "25.0%", "¥2.0M", "12"]
+    assert told == ["value", "25.0%", "¥2.00M", "12"] or told == ["Value", "25.0%", "¥2.00M", "12"]
 
 
 def test_heads_have_scope_and_the_table_a_caption():
