@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from salesloop import paths
+from salesloop import paths, whole
 from salesloop.schema import TABLES
 
 FIELDS = ("id", "kind", "made_in", "by", "at", "old", "new", "rule", "reason", "values")
@@ -42,18 +43,13 @@ def record(unit: str, period: str, rows: Iterable[Mapping[str, Any]], *, by: str
         told = [
             dict(row) | {"made_in": period, "by": by, "at": when} for row in rows if (row["id"], period) not in have
         ]
-        lines = [json.dumps({key: row.get(key) for key in FIELDS}, ensure_ascii=False) + "\n" for row in told]
-        if lines:
-            with file.open("a", encoding="utf-8") as out:
-                out.writelines(lines)
-    return len(lines)
+        whole.append(file, (json.dumps({key: row.get(key) for key in FIELDS}, ensure_ascii=False) for row in told))
+    return len(told)
 
 
 def read(unit: str, *, before: str | None = None) -> list[dict[str, Any]]:
     """Return the approvals, those of proposals before a period if one is given; a torn last line is passed over."""
-    file = file_of(unit)
-    lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.is_file() else []
-    told = [json.loads(line) for line in lines if line.strip()]
+    told = [json.loads(line) for line in whole.lines(file_of(unit)) if line.strip()]
     return [line for line in told if before is None or line["made_in"] < before]
 
 
@@ -90,9 +86,8 @@ def add_rows(unit: str, name: str, rows: list[dict], when: str) -> None:
     added = [row for row in new if tuple(str(row.get(key) or "") for key in table.key) not in have]
     if not added:
         return
-    draft = file.with_name(f".{file.name}.draft")
-    with draft.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.DictWriter(out, [*columns, *extra], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows([*known, *added])
-    draft.replace(file)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [*columns, *extra], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows([*known, *added])
+    whole.write(file, out.getvalue())

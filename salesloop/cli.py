@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from salesloop import paths
+from salesloop import paths, whole
 from salesloop.errors import ParameterError, SalesloopError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -247,7 +247,7 @@ def bundle(
     for lang in config.languages:
         page = make_bundle(folder, lang, config, hide_names=hide_names or None)
         file = folder / f"{unit}-{month}{'-no-names' if hide_names else ''}.{lang}.html"
-        file.write_text(page, encoding="utf-8")
+        whole.write(file, page)
         print(os.path.relpath(file, Path.cwd()))
 
 

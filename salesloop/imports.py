@@ -40,13 +40,14 @@ def bring_in(unit: str, data: Path, *, as_of: dt.date | None = None, say: Say = 
     from salesloop import sources, store
 
     _there(data)
-    new = not units.exists(unit)
+    made = not units.exists(unit)
     config = _unit(unit)
+    new = units.untouched(unit)
     try:
         coming = sources.series([data], config, as_of=as_of)
         landing = next(coming)
     except SalesloopError:
-        if new and not (paths.params(unit) / "mapping.yml").is_file():
+        if made and not (paths.params(unit) / "mapping.yml").is_file():
             shutil.rmtree(paths.params(unit))  # nothing came in and nothing is asked: there is no unit
         raise
     if new and landing.currency and landing.currency != config.currency:
@@ -101,11 +102,10 @@ def compare(unit: str, data: Path, *, as_of: dt.date | None = None, say: Say = p
 
 def start(unit: str, data: Path | None, *, say: Say = print) -> None:
     """Make a unit; with files, draft their mapping with its guesses, samples and doubts."""
-    new = not units.exists(unit)
     config = _unit(unit)
     if data is not None:
         _there(data)
-        config = _drafted(unit, data, config, new=new, say=say)
+        config = _drafted(unit, data, config, new=units.untouched(unit), say=say)
     say(f"unit {unit}: {_shown(paths.params(unit) / 'unit.yml')} ({_home(config)})")
     say(f"plan files to fill in: {_shown(paths.plan(unit))}")
 

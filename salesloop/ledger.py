@@ -8,7 +8,6 @@ graded: a later run may add an edition, never improve an old one.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from salesloop import paths
+from salesloop import paths, whole
 from salesloop.errors import DataError
 
 KINDS = ("forecast", "target", "whatif", "action")
@@ -42,8 +41,7 @@ def read(unit: str, *, before: str | None = None) -> list[dict[str, Any]]:
         A line in the middle of the file is no JSON object. A torn last line, as a crash leaves it, is passed over.
     """
     file = paths.ledger(unit)
-    lines = _lines(file) if file.is_file() else []
-    return [line for line in lines if before is None or _run(line) < before]
+    return [line for line in _lines(file) if before is None or _run(line) < before]
 
 
 def _run(line: Mapping[str, Any]) -> str:
@@ -51,9 +49,8 @@ def _run(line: Mapping[str, Any]) -> str:
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:
-    whole = file.read_bytes().split(b"\n")[:-1]
     lines = []
-    for number, line in enumerate(whole, 1):
+    for number, line in enumerate(whole.lines(file), 1):
         try:
             lines.append(json.loads(line))
         except ValueError:
@@ -99,23 +96,9 @@ def append(unit: str, lines: Iterable[Mapping[str, Any]]) -> int:
     file = paths.ledger(unit)
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(str(file.with_name(".ledger.lock"))):
-        _heal(file)
-        known = _lines(file) if file.is_file() else []
-        new = _new_lines(known, lines)
-        if new:
-            text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in new)
-            with file.open("ab") as out:
-                out.write(text.encode("utf-8"))
-                out.flush()
-                os.fsync(out.fileno())
+        new = _new_lines(_lines(file), lines)
+        whole.append(file, (json.dumps(line, ensure_ascii=False, allow_nan=False) for line in new))
     return len(new)
-
-
-def _heal(file: Path) -> None:
-    """Cut a torn last line off: it was never published."""
-    if file.is_file() and (raw := file.read_bytes()) and not raw.endswith(b"\n"):
-        with file.open("r+b") as out:
-            out.truncate(raw.rfind(b"\n") + 1)
 
 
 def _new_lines(known: list[dict], lines: Iterable[Mapping[str, Any]]) -> list[dict]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from salesloop import paths, periods
+from salesloop import paths, periods, whole
 from salesloop.errors import ParameterError
 from salesloop.params import load_unit
 
@@ -165,7 +165,7 @@ def _plans_in(unit: str) -> None:
     from salesloop import sources, store
 
     store.land(unit, sources.plan(unit, load_unit(unit)))
-    stamp.write_text(edited, encoding="utf-8")
+    whole.write(stamp, edited)
 
 
 def _plan_stamp(unit: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from salesloop import paths, typed
+from salesloop import paths, typed, whole
 from salesloop.errors import ParameterError, raise_all
 from salesloop.periods import parse_period
 
@@ -244,9 +243,7 @@ def read_yaml(file: Path) -> dict:
 def write_yaml(file: Path, content: dict) -> None:
     """Write a mapping as YAML in one step: readers see the old file or the new one."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    draft.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=110), encoding="utf-8")
-    draft.replace(file)
+    whole.write(file, yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=110))
 
 
 def _typed(kind: type[_Typed], content: dict, file: Path) -> Any:

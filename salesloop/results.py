@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from salesloop import paths
+from salesloop import paths, whole
 from salesloop.book import Book, open_book
 from salesloop.errors import StageError
 from salesloop.messages import KINDS, Text, plain
@@ -246,10 +246,8 @@ class Stage:
 
     def save(self) -> None:
         """Write the results in one step; the last cell of every notebook."""
-        file = self.folder / f"{self.name}.json"
-        draft = file.with_name(f".{file.name}.{os.getpid()}")
-        draft.write_text(json.dumps(self.content, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
-        draft.replace(file)
+        told = json.dumps(self.content, ensure_ascii=False, indent=1, allow_nan=False)
+        whole.write(self.folder / f"{self.name}.json", told)
 
     def _new(self, kind: str, name: str) -> dict:
         if name in self.content[kind]:

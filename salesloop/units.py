@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-from salesloop import paths
+from salesloop import paths, whole
 from salesloop.params import check_name, load_unit
 from salesloop.schema import PLAN_TABLES, TABLES
 
@@ -57,18 +56,31 @@ def create(unit: str, *, currency: str | None = None) -> Path:
     file = paths.params(unit) / "unit.yml"
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
-        code = currency or "CNY"
-        country, zone = _COUNTRY.get(code, ("CN", "Asia/Shanghai"))
-        text = _TEMPLATE.format(unit=unit, currency=code, country=country, zone=zone)
-        file.write_text(text, encoding="utf-8")
+        whole.write(file, _text(unit, currency or "CNY"))
     _plan_files(unit)
     load_unit(unit)
     return file
 
 
+def _text(unit: str, currency: str) -> str:
+    country, zone = _COUNTRY.get(currency, ("CN", "Asia/Shanghai"))
+    return _TEMPLATE.format(unit=unit, currency=currency, country=country, zone=zone)
+
+
 def exists(unit: str) -> bool:
     """Return whether a unit has a unit.yml."""
     return (paths.params(unit) / "unit.yml").is_file()
+
+
+def untouched(unit: str) -> bool:
+    """Return whether a unit is as it was made: nothing came in yet, and nobody has edited its unit.yml.
+
+    So it is after an import that was stopped, or that asked questions: its data may still say what currency it has.
+    """
+    file = paths.params(unit) / "unit.yml"
+    if not file.is_file() or paths.store(unit).is_file():
+        return False
+    return file.read_text(encoding="utf-8", errors="replace") == _text(unit, load_unit(unit).currency)
 
 
 def first_period(unit: str, period: object) -> Path:
@@ -85,5 +97,4 @@ def _plan_files(unit: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in PLAN_TABLES:
         if not any((folder / f"{name}.{ending}").is_file() for ending in ("csv", "xlsx")):
-            with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as out:
-                csv.writer(out, lineterminator="\n").writerow(TABLES[name].columns)
+            whole.write(folder / f"{name}.csv", ",".join(TABLES[name].columns) + "\n")

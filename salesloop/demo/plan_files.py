@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from salesloop import whole
 from salesloop.schema import PLAN_TABLES, TABLES
 
 if TYPE_CHECKING:
@@ -55,12 +57,11 @@ def _new(name: str, known: list[dict], rows: list[dict]) -> list[dict]:
 
 
 def _append(file: Path, columns: list[str], known: list[dict], rows: list[dict]) -> None:
-    draft = file.with_name(f".{file.name}.draft")
-    with draft.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.DictWriter(out, columns, restval="", extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows([*known, *rows])
-    draft.replace(file)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows([*known, *rows])
+    whole.write(file, out.getvalue())
 
 
 def as_text(name: str, frame: pd.DataFrame) -> list[dict[str, str]]:

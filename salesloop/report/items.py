@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,6 +11,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 from markupsafe import Markup, escape
 
+from salesloop import whole
 from salesloop.clean import plain
 from salesloop.errors import StageError
 from salesloop.messages import Text
@@ -143,10 +143,8 @@ class Items:
         frame = self.results.table(spec["table"])
         svg = draw(spec["plot"], frame if open_names else masked(frame, self.mask), self.text, narrow=narrow)
         if open_names:
-            draft = file.with_name(f".{file.name}.{os.getpid()}")
             with suppress(OSError):
-                draft.write_text(svg, encoding="utf-8")
-                draft.replace(file)
+                whole.write(file, svg)
         return svg
 
     def _table_of(self, spec: dict, title: str) -> Markup:

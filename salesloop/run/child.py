@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from salesloop import whole
 from salesloop.run import environment, files
 from salesloop.run.reason import why
 
@@ -97,7 +98,7 @@ def _execute(task: Task, tell: Tell) -> None:
     from salesloop.run import engine
 
     target = Path(task.work) / Path(task.notebook).name
-    files.write(target, with_names(Path(task.notebook).read_text(encoding="utf-8")))
+    whole.write(target, with_names(Path(task.notebook).read_text(encoding="utf-8")))
     path = _plain(str(target))
     papermill.execute_notebook(path, path, task.parameters, engine_name=engine.NAME, progress_bar=False, tell=tell)
     tidy(target)
@@ -138,7 +139,7 @@ def tidy(notebook: Path) -> None:
             del cell["metadata"]["tags"]
         if "injected-parameters" in cell["metadata"].get("tags", []):
             cell["id"] = "injected-parameters"
-    files.write(notebook, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    whole.write(notebook, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
 class NotWhole(Exception):
@@ -190,9 +191,9 @@ def draw(task: Task) -> None:
     notebook = work / Path(task.notebook).name
     for lang in task.languages:
         page = render_stage(notebook, work / "results", lang, home=task.home.format(lang=lang))
-        files.write(work / f"{notebook.stem}.{lang}.html", page)
+        whole.write(work / f"{notebook.stem}.{lang}.html", page)
         for name, sheet in render_sheets(notebook, work / "results", lang).items():
-            files.write(work / name, sheet)
+            whole.write(work / name, sheet)
 
 
 def draw_brief(task: Task, tell: Tell | None = None) -> None:
@@ -203,7 +204,7 @@ def draw_brief(task: Task, tell: Tell | None = None) -> None:
     config, month = load_unit(task.parameters["unit"]), task.parameters["period"]
     for lang in task.languages:
         page = render_brief(Path(task.work) / "results", lang, config, task.gaps, period=month)
-        files.write(Path(task.work) / f"index.{lang}.html", page)
+        whole.write(Path(task.work) / f"index.{lang}.html", page)
 
 
 def close(unit: str, period: str, folder: str, when: str, languages: tuple[str, ...], tell: Tell) -> None:
@@ -224,9 +225,9 @@ def close(unit: str, period: str, folder: str, when: str, languages: tuple[str, 
         loop.close(unit, period, Path(folder) / "results", when=when)
         proposal = loop.proposal_file(unit, period)
         if proposal.is_file():
-            files.write(Path(folder) / "proposal.yml", proposal.read_text(encoding="utf-8"))
+            whole.write(Path(folder) / "proposal.yml", proposal.read_text(encoding="utf-8"))
     for lang in languages:
-        files.write(paths.reports(unit) / f"index.{lang}.html", render_index(paths.reports(unit), lang))
+        whole.write(paths.reports(unit) / f"index.{lang}.html", render_index(paths.reports(unit), lang))
 
 
 def _told(error: BaseException) -> tuple[str, str]:

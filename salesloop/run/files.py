@@ -1,4 +1,4 @@
-"""Files of a report: which belong to a stage, their hashes, writing and keeping them so that nothing good is lost."""
+"""Files of a report: which belong to a stage, their hashes, keeping them so that nothing good is lost."""
 
 from __future__ import annotations
 
@@ -7,17 +7,6 @@ import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-
-
-def write(file: Path, text: str) -> None:
-    """Write a file in one step: readers see the old one or the new one."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        draft.replace(file)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 def of_stage(folder: Path, stem: str, stage: str) -> list[Path]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from salesloop import paths
+from salesloop import paths, whole
 from salesloop.run import files
 from salesloop.run.lock import unwritable
 from salesloop.run.reason import scrub
@@ -115,9 +115,9 @@ def set_aside(work: Path, stem: str, stage: str) -> None:
     files.remove(work / "results" / stage)
     if text:
         (work / FAILED).mkdir(exist_ok=True)
-        files.write(work / FAILED / f"{stem}.ipynb", scrub(text))
+        whole.write(work / FAILED / f"{stem}.ipynb", scrub(text))
 
 
 def write_json(file: Path, content: Mapping[str, Any]) -> None:
     """Write a mapping as JSON in one step."""
-    files.write(file, json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
+    whole.write(file, json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from salesloop import whole
 from salesloop.errors import SalesloopError, raise_all
 from salesloop.params import UnitConfig
 from salesloop.schema import TABLES
-from salesloop.sources import amounts, build, detect, guess, keys, moments, read, statuses, words, written
+from salesloop.sources import amounts, build, detect, entered, guess, keys, moments, read, statuses, words, written
 from salesloop.sources.guess import Notes, Question
 from salesloop.sources.landing import FileReport
 from salesloop.sources.mapping import ASK, FileMapping, Mapping, asked, pattern
@@ -55,12 +55,9 @@ class Draft:
         """Write the mapping as YAML with its guesses, samples and questions as comments, in one step."""
         target = Path(file)
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.{os.getpid()}")
         old = [] if self.questions or self.known is None else self.known.files
         added = written.added(target, old, self.mapping, self.doubts, self.samples) if target.is_file() else ""
-        draft.write_text(added or self.text(), encoding="utf-8")
-        draft.replace(target)
-        return target
+        return whole.write(target, added or self.text())
 
     def lines(self) -> list[str]:
         """Return what the draft holds, for the terminal: files with their tables, assumptions, questions."""
@@ -280,6 +277,7 @@ def complete(
         entry.columns = {**entry.columns, "status": label}
     if fresh:
         amounts.amount(sheet, entry, match, notes)
+        entered.guess(sheet, entry, notes)
     if entry.table == "activities" and "type" not in entry.columns and "type" not in entry.constants:
         entry.constants = {**entry.constants, "type": _activity_type(sheet)}
     mapped = {column: label for column, label in entry.columns.items() if label != ASK}

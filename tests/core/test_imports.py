@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from salesloop import cli, paths, store
+from salesloop import cli, paths, store, units
 from salesloop.params import load_unit
 
 HEAD = "Deal ID,Deal Name,Owner,Stage,Amount,Close Date,Created Date\n"
@@ -75,3 +75,13 @@ def test_a_month_that_the_data_do_not_end_and_a_currency_that_nobody_names(tmp_p
     assert "the last whole month is 2026-05" in said and "AS_OF=" in said
     assert _bring(folder, "--as-of", "2026-06-30") == 0
     assert str(store.latest("acme")) == "2026-06"
+
+
+@pytest.mark.parametrize(("edited", "currency"), [(False, "USD"), (True, "CNY")])
+def test_a_unit_into_which_nothing_came_yet_learns_its_currency(tmp_path, edited, currency):
+    """As an import leaves it that was killed, or that stopped with its questions; what a person wrote holds."""
+    file = units.create("acme")
+    if edited:
+        file.write_text(file.read_text(encoding="utf-8").replace('name: ""', "name: Acme"), encoding="utf-8")
+    assert _bring(_put(tmp_path, deals="1,A,Ann,Won,$100,2026-05-20,2026-01-05\n"), "--as-of", "2026-05-31") == 0
+    assert load_unit("acme").currency == currency

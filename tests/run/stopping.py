@@ -35,14 +35,15 @@ def small_files(root: str) -> int:
 
 def _without_processes() -> None:
     """Let stages be written by this process itself: a run then takes milliseconds, and is killed at any of its steps."""
+    from salesloop import whole
     from salesloop.run import child, files, runner, stage
 
     def attempt(task, timeout):
         work, stem = Path(task.work), Path(task.notebook).stem
         for name in (f"{stem}.ipynb", f"{stem}.en.html", f"results/{task.stage}.json"):
-            files.write(work / name, f"{task.stage} {Path(task.notebook).read_text()}" * 40)
+            whole.write(work / name, f"{task.stage} {Path(task.notebook).read_text()}" * 40)
         if task.stage == "brief":
-            files.write(work / "index.en.html", "brief")
+            whole.write(work / "index.en.html", "brief")
         return child.Done(outputs=files.hashes(work, files.of_stage(work, stem, task.stage)))
 
     stage.attempt = attempt
