@@ -14,7 +14,7 @@ from salesloop import paths as places
 from salesloop.errors import DataError
 from salesloop.params import UnitConfig
 from salesloop.schema import PLAN_TABLES
-from salesloop.sources import build, by_day, known, links, people, read
+from salesloop.sources import build, by_day, entered, known, links, people, read
 from salesloop.sources import draft as drafts
 from salesloop.sources import mapping as mappings
 from salesloop.sources.draft import Draft
@@ -157,6 +157,7 @@ def _landing(made: Draft, config: UnitConfig, as_of: dt.date | None) -> Landing:
     before = known.stored(config.unit)
     people.settle(built, before.get("reps"))
     links.settle(built, before)
+    entered.settle(built)
     tables, rejects = build.finish(built)
     days = [day for sheet, _, _ in made.jobs if (day := read.day_in_name(sheet.file))]
     day = as_of or max(days, default=None)

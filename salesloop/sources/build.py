@@ -172,7 +172,7 @@ def _required(made: Frame) -> None:
 
 def unknown_labels(sheet: Sheet, entry: FileMapping) -> list[str]:
     """Return the labels that are no canonical or helping column."""
-    used = {*entry.columns.values(), *entry.months}
+    used = {*entry.columns.values(), *entry.months, *entry.entered, *entry.left, *entry.stayed}
     return [label for label in sheet.labels if label not in used and labels.key(label) != "knownat"]
 
 
@@ -242,7 +242,7 @@ def extra_labels(sheet: Sheet, entry: FileMapping) -> list[str]:
     return [
         label
         for label in sheet.labels
-        if label not in stored and label not in entry.months and labels.key(label) != "knownat"
+        if label not in stored and label not in entry.months and label not in entry.entered and labels.key(label) != "knownat"
     ]
 
 

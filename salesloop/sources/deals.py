@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from salesloop.sources import statuses, values, words
+from salesloop.sources import entered, statuses, values, words
 from salesloop.sources.frame import Frame
 
 _DEAD = ("作废", "无效", "invalid", "void", "ineffective", "未生效", "审核中", "under review", "under_review")
@@ -16,6 +16,7 @@ _DEAD = ("作废", "无效", "invalid", "void", "ineffective", "未生效", "审
 
 def shape_deals(frame: Frame) -> None:
     """Fill status, closing date and forecast category, and flag what contradicts itself."""
+    entered.read(frame)
     _by_flags(frame)
     if frame.entry.columns.get("status") == frame.entry.columns.get("_is_won", "") and frame.has("status"):
         blank = pc.is_null(frame.get("status"))
@@ -34,8 +35,13 @@ def shape_deals(frame: Frame) -> None:
     closed = pc.fill_null(pc.is_in(status, value_set=pa.array(["won", "lost", "void"])), False)
     if not frame.has("closed_on") and pc.any(closed).as_py():
         _closing_by_stand_in(frame)
+    if frame.has("closed_on", "_won_at"):
+        signed = pc.coalesce(frame.get("_won_at"), frame.get("closed_on"))
+        frame.columns["closed_on"] = pc.if_else(pc.equal(status, "won"), signed, frame.get("closed_on"))
     if frame.has("closed_on", "_lost_at"):
         frame.columns["closed_on"] = pc.coalesce(frame.get("closed_on"), frame.get("_lost_at"))
+    if frame.has("closed_on"):
+        _losing_by_stand_in(frame, status)
     if frame.has("closed_on"):
         day = frame.get("closed_on")
         if frame.entry.columns.get("closed_on", frame.label("expected_close")) != frame.label("expected_close"):
@@ -121,6 +127,23 @@ def _closing_by_stand_in(frame: Frame) -> None:
             frame.columns["expected_close"] = pa.nulls(len(frame), pa.date32())
         names = ", else ".join(repr(label) for _, label in days)
         frame.report.notes.append(f"no closing date in this file: {names} stands for it where a deal is closed")
+
+
+def _losing_by_stand_in(frame: Frame, status: pa.Array) -> None:
+    """Take a stand-in for the day of losing where the closing date is one of winning, so that no lost deal has it."""
+    lost = pc.fill_null(pc.is_in(status, value_set=pa.array(["lost", "void"])), False)
+    undated = pc.and_(lost, pc.is_null(frame.get("closed_on")))
+    n, bare = (int(pc.sum(mask).as_py() or 0) for mask in (lost, undated))
+    if not n or bare < 0.9 * n:
+        return
+    days = [(frame.local_days("stage_entered_at"), "stage_entered_at")] if frame.has("stage_entered_at") else []
+    if frame.has("expected_close") and frame.label("expected_close") != frame.label("closed_on"):
+        days.append((frame.get("expected_close"), "expected_close"))
+    if days:
+        stand_in = pc.coalesce(*(day for day, _ in days))
+        frame.columns["closed_on"] = pc.if_else(undated, stand_in, frame.get("closed_on"))
+        names = ", else ".join(repr(frame.label(name)) for _, name in days)
+        frame.report.notes.append(f"lost deals have no {frame.label('closed_on')!r}: {names} stands for it")
 
 
 def _void_by_life(frame: Frame) -> None:

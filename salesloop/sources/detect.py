@@ -171,7 +171,24 @@ def _assign(sheet: Sheet, kind: Kind, hinted: bool) -> tuple[dict[str, str], dic
             continue
         columns[column] = label
         have.add(column)
+    if kind.name == "opportunities":
+        _closing_of_all(columns, rivals)
     return columns, rivals
+
+
+_OF_WINNING = re.compile(r"won|赢单|成交|签")
+
+
+def _closing_of_all(columns: dict[str, str], rivals: dict[str, list[str]]) -> None:
+    """Let a closing date of all deals go before one of won deals alone, which then holds for them."""
+    label = columns.get("closed_on", "")
+    others = [
+        other
+        for other in rivals.get("closed_on", [])
+        if not _OF_WINNING.search(key(other)) and other not in columns.values()
+    ]
+    if _OF_WINNING.search(key(label)) and others:
+        columns["_won_at"], columns["closed_on"] = label, others[0]
 
 
 def _says_yes_or_no(sheet: Sheet, label: str) -> bool:

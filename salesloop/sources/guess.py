@@ -15,7 +15,7 @@ from salesloop.sources.mapping import ASK, FileMapping
 from salesloop.sources.sheet import Sheet
 
 HELP_TYPES = {
-    "_modified_at": "time", "_start": "time", "_end": "time", "_created_at": "time", "_lost_at": "date", "_annual": "money",
+    "_modified_at": "time", "_start": "time", "_end": "time", "_created_at": "time", "_lost_at": "date", "_won_at": "date", "_annual": "money",
     "_fiscal_year": "text", "_manager_id": "id", "_rep_id": "id", "_owner_id": "id", "_account_id": "id",
     "_product_id": "id", "_is_won": "flag", "_is_closed": "flag", "_is_lost": "flag", "_active": "flag", "_est_amount": "money", "_won_amount": "money",
 }  # fmt: skip
@@ -67,7 +67,8 @@ def dates(sheet: Sheet, entry: FileMapping, notes: Notes, elsewhere: dict[str, s
     first; else as the other files have it; else it is asked.
     """
     found = {label: moments.order_of(sheet.cells[label].dictionary)
-             for label in dict.fromkeys(labels_of(entry, "date", "time").values())}  # fmt: skip
+             for label in dict.fromkeys([*labels_of(entry, "date", "time").values(), *entry.entered, *entry.left])
+             if label in sheet.cells}  # fmt: skip
     found = {label: order for label, order in found.items() if order.word is not None}
     for label, order in found.items():
         if order.word in ("dmy", "mdy", "ymd"):

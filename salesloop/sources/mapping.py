@@ -55,6 +55,8 @@ class FileMapping(BaseModel):
         ``.`` or ``,``.
     months : dict
         Label → month or quarter, for targets in columns.
+    entered, left, stayed : dict
+        Label → stage, for deals with a column a stage: when it was entered, when it was left, how many days it lasted.
     complete : bool
         A row that is missing from the export was deleted.
     repeats : str
@@ -76,6 +78,9 @@ class FileMapping(BaseModel):
     units: dict[str, int] = {}
     percent: dict[str, bool] = {}
     months: dict[str, str] = {}
+    entered: dict[str, str] = {}
+    left: dict[str, str] = {}
+    stayed: dict[str, str] = {}
     decimal: Literal[".", ",", "?"] = "."
     currency: str | None = Field(None, pattern=r"^([A-Z]{3}|\?)$")
     zone: str | None = None
