@@ -132,7 +132,10 @@ class Text:
         if _undefined(value):
             return MISSING
         kinds = {"share": "percent", "score": "score", "days": "days", "ratio": "ratio", self.currency: "money"}
-        return self.show(value, kinds.get(str(uom), "count"))
+        kind = kinds.get(str(uom), "count")
+        if kind == "count" and isinstance(value, float) and abs(value) < 10 and value % 1:
+            return _minus(f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}")
+        return self.show(value, kind)
 
     def row(self, row: Mapping[str, object], column: str, kind: str, stage: str = "") -> str:
         """Return one cell of a table; the kind ``uom`` is read from the row's own column of that name."""
@@ -143,7 +146,7 @@ class Text:
         if _undefined(value):
             return MISSING
         value = float(value)
-        sign, size = ("-" if value < 0 else ""), abs(value)
+        sign, size = ("−" if value < 0 else ""), abs(value)
         body = _short_zh(size, digits) if self.lang == "zh" else _short_en(size, digits)
         return f"{sign}{self.symbol}{body}"
 
@@ -176,7 +179,7 @@ class Text:
 
     def money_exact(self, value: float) -> str:
         """Return money to the cent."""
-        return MISSING if _undefined(value) else f"{'-' if value < 0 else ''}{self.symbol}{abs(float(value)):,.2f}"
+        return MISSING if _undefined(value) else f"{'−' if value < 0 else ''}{self.symbol}{abs(float(value)):,.2f}"
 
     @property
     def symbol(self) -> str:
@@ -187,15 +190,15 @@ class Text:
     def number(self, value: float) -> str:
         """Return a number with at most two significant decimals."""
         size = abs(float(value))
-        return f"{float(value):,.0f}" if size >= 100 else f"{float(value):,.1f}" if size >= 10 else f"{value:,.2f}"
+        return _minus(f"{float(value):,.{0 if size >= 100 else 1 if size >= 10 else 2}f}")
 
     def count(self, value: float) -> str:
         """Return a whole number."""
-        return f"{round(float(value)):,}"
+        return _minus(f"{round(float(value)):,}")
 
     def percent(self, value: float) -> str:
         """Return a share of one as percent."""
-        return f"{100 * float(value):,.1f}%"
+        return _minus(f"{100 * float(value):,.1f}%")
 
     def chance(self, value: float) -> str:
         """Return a chance in whole percent; the draws tell no more."""
@@ -204,20 +207,20 @@ class Text:
 
     def points(self, value: float) -> str:
         """Return a difference of shares in percentage points, signed."""
-        return f"{100 * float(value):+.1f}" + (" pp" if self.lang == "en" else " 个百分点")
+        return _minus(f"{100 * float(value):+.1f}") + (" pp" if self.lang == "en" else " 个百分点")
 
     def days(self, value: float) -> str:
         """Return a number of days."""
         shown = f"{float(value):,.0f}" if abs(float(value)) >= 10 else f"{float(value):.1f}"
-        return f"{shown} 天" if self.lang == "zh" else f"{shown} day" + ("" if shown in ("1", "1.0") else "s")
+        return _minus(f"{shown} 天" if self.lang == "zh" else f"{shown} day" + ("" if shown in ("1", "1.0") else "s"))
 
     def ratio(self, value: float) -> str:
         """Return a ratio with two decimals."""
-        return f"{float(value):.2f}"
+        return _minus(f"{float(value):.2f}")
 
     def score(self, value: float) -> str:
         """Return a signed score such as NPS without decimals; nothing bears no sign."""
-        return f"{round(float(value)):+d}" if round(float(value)) else "0"
+        return _minus(f"{round(float(value)):+d}") if round(float(value)) else "0"
 
     def date(self, value: object) -> str:
         """Return a day."""
@@ -279,6 +282,11 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def _undefined(value: object) -> bool:
     return value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+
+
+def _minus(told: str) -> str:
+    """Write a true minus sign, at which no line breaks."""
+    return told.replace("-", "−")
 
 
 def _short_en(size: float, digits: int = 0) -> str:

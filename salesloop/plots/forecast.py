@@ -100,6 +100,6 @@ def reliability(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axe
     ax.set_xlabel(text.label("stated", "forecast"))
     style.value_axis(ax, text, "percent")
     style.value_axis(ax, text, "percent", axis="x")
-    ax.set_xlim(0, 1)
-    ax.set_ylim(0, 1)
+    ax.set_xlim(0, 1.02)
+    ax.set_ylim(0, 1.04)
     return ax

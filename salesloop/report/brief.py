@@ -277,7 +277,7 @@ def _bridge(own: Items | None) -> list[dict[str, Any]]:
     told = [own.text.money(row["amount"]) for row in rows]
     return [
         {"name": own.mask(own.text.word(row.get("line", row.get("part")), "brief")), "bar": bar, "total": total,
-         "amount": words if total or words.startswith("-") else f"+{words}"}
+         "amount": words if total or words.startswith("−") else f"+{words}"}
         for row, total, bar, words in zip(rows, totals, bars, told, strict=True)
     ]  # fmt: skip
 

@@ -27,7 +27,7 @@ def test_bridge_rows_begin_where_the_row_above_ended():
     ax = style.bridge(style.figure(rows=4), ["a", "b", "c", "d"], [10.0, 5.0, -3.0, 12.0], [1, 0, 0, 1], text=EN)
     spans = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in ax.patches]
     assert spans == [(0, 10), (10, 15), (15, 12), (0, 12)]
-    assert labels(ax) == ["¥10", "+¥5", "-¥3", "¥12"]
+    assert labels(ax) == ["¥10", "+¥5", "−¥3", "¥12"]
 
 
 def test_fan_draws_the_widest_band_first_and_names_the_line():

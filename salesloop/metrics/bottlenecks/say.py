@@ -276,9 +276,12 @@ def gains(table: pd.DataFrame) -> list[Sentence]:
 
 
 def ranked(top: pd.DataFrame) -> pd.DataFrame:
-    """Return the ranked figure's table: the priced cells, ``stage, segment_kind, segment, money, money_low, money_high, flagged``."""
+    """Return the ranked figure's table: the priced cells, flagged ones first and most money first among each.
+
+    Columns ``stage, segment_kind, segment, direction, money, money_low, money_high, flagged``.
+    """
     priced = top[top["money"].notna()]
-    return priced[
+    return priced.sort_values(["flagged", "money"], ascending=False, kind="stable")[
         ["stage", "segment_kind", "segment", "direction", "money", "money_low", "money_high", "flagged"]
     ].reset_index(drop=True)
 

@@ -106,14 +106,14 @@ def compared(told: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         ``method`` (deal_model, stage_table, typed_in), ``n`` deals, ``brier, log_loss`` (chances held within 1 % and
-        99 %), ``gain`` (by what share the model's Brier score on the same deals is lower), ``low, high`` (80 %). A method
-        without a chance for any deal is left out.
+        99 %), ``gain`` (by what share the model's Brier score on the same deals is lower; none for the model itself),
+        ``low, high`` (80 %). A method without a chance for any deal is left out.
 
     Examples
     --------
     >>> told = pd.DataFrame({"p": [0.9, 0.1], "won": [1.0, 0.0], "p_stage": [0.5, 0.5], "typed": [np.nan, np.nan]})
     >>> compared(told)[["method", "n", "brier", "gain"]].round(2).values.tolist()
-    [['deal_model', 2, 0.01, 0.0], ['stage_table', 2, 0.25, 0.96]]
+    [['deal_model', 2, 0.01, nan], ['stage_table', 2, 0.25, 0.96]]
     """
     rows = []
     for method, column in METHODS.items():
@@ -122,7 +122,7 @@ def compared(told: pd.DataFrame) -> pd.DataFrame:
         gap = (p - won) ** 2 - (same["p"].to_numpy(float).clip(_LEAST_P, 1 - _LEAST_P) - won) ** 2
         half = _Z80 * gap.std(ddof=1) / np.sqrt(len(gap)) if len(gap) > 1 else np.nan
         if len(same):
-            scale = max(brier(p, won), 1e-9)
+            scale = max(brier(p, won), 1e-9) if column != "p" else np.nan
             rows.append({
                 "method": method, "n": len(same), "brier": brier(p, won), "log_loss": log_loss(p, won), "gain": gap.mean() / scale,
                 "low": (gap.mean() - half) / scale, "high": (gap.mean() + half) / scale,
