@@ -17,6 +17,7 @@ _PROFILE_MONTHS = 12
 _LONGEST_LAG = 26
 _LEAST = 3
 _KIND_PRIOR, _MOST_DUE, _AGED = 6.0, 0.9, 18
+_WORTH = (0.2, 5.0)
 
 
 @dataclass(frozen=True)
@@ -172,10 +173,7 @@ def renewals(deals: pd.DataFrame, *, as_of: dt.date, months: pd.PeriodIndex) -> 
     lag = pd.Series(pairs["lag"].to_numpy(dtype=float), index=pairs["win"]).reindex(range(len(wins))).to_numpy()
     waits = _waiting(age, lag, wins["product"].astype(str), len(months))
     open_still = np.isnan(lag) & (waits.sum(axis=1) > 1e-3)
-    ratio = pairs["ratio"].clip(0.2, 5.0).dropna()
-    coming = wins[open_still].assign(
-        type="renewal", amount=wins["amount"] * (ratio.mean() if len(ratio) >= _LEAST else 1.0)
-    )
+    coming = wins[open_still].assign(type="renewal", amount=wins["amount"] * _worth(pairs, wins))
     noise = np.full(len(months), 1.0 / np.sqrt(len(again)))
     return Arrivals(waits[open_still].sum(axis=0), noise, coming, waits[open_still])
 
@@ -210,6 +208,16 @@ def _paired(again: pd.DataFrame, wins: pd.DataFrame) -> pd.DataFrame:
         {"opportunity_id": again["opportunity_id"].to_numpy(), "win": won, "lag": lag.clip(min=1), "ratio": ratio}
     )
     return pairs.sort_values(["win", "lag", "opportunity_id"]).drop_duplicates("win")
+
+
+def _worth(pairs: pd.DataFrame, wins: pd.DataFrame) -> float:
+    """Return what past renewals were worth over what their wins were: sums, so that a win taken wrongly adds nothing.
+
+    The mean of single ratios would: a small win beside a large renewal counts for more than a large one beside a small.
+    """
+    known = pairs.dropna(subset=["ratio"])
+    base = wins["amount"].to_numpy(float)[known["win"]]
+    return float((known["ratio"].clip(*_WORTH) * base).sum() / base.sum()) if len(known) >= _LEAST else 1.0
 
 
 def _last_before(kind: np.ndarray, again: pd.DataFrame, wins: pd.DataFrame) -> np.ndarray:
