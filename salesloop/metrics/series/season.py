@@ -7,6 +7,8 @@ import warnings
 import numpy as np
 
 LEAST_CYCLES = 2
+_REACH = 1.5
+"""Years on either side that count for the level of a month."""
 
 
 def factors(values: np.ndarray, period: int = 12) -> np.ndarray:
@@ -37,26 +39,21 @@ def factors(values: np.ndarray, period: int = 12) -> np.ndarray:
     fit = np.flatnonzero((known >= LEAST_CYCLES * period) & positive)
     if len(fit) == 0 or period < 3:
         return made
-    ratio = values[fit] / _trend(values[fit], period)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        made[fit] = _shrunk(ratio, period)
+        made[fit] = _shrunk(values[fit] / _level(values[fit], period), period)
     return made
 
 
-def _trend(values: np.ndarray, period: int) -> np.ndarray:
-    """Return the centred moving average, at both ends continued by the nearest known value's growth-free level."""
-    half = period // 2
-    weight = np.ones(period + 1) / period
-    weight[[0, -1]] /= 2
-    if period % 2:
-        weight = np.ones(period) / period
-    n = values.shape[1]
-    made = np.full_like(values, np.nan)
-    width = len(weight)
-    windows = np.lib.stride_tricks.sliding_window_view(values, width, axis=1)
-    made[:, half : n - half] = windows @ weight
-    return made
+def _level(values: np.ndarray, period: int) -> np.ndarray:
+    """Return the weighted mean of the months around each, up to a year and a half on either side, the near ones most.
+
+    Unlike the centred moving average it has a value for every month: of 36 months it uses all, not the middle 24.
+    """
+    n, known = values.shape[1], np.isfinite(values)
+    apart = np.abs(np.arange(n)[:, None] - np.arange(n)[None]) / round(_REACH * period)
+    near = np.clip(1 - apart**3, 0.0, None) ** 3
+    return np.where(known, values, 0.0) @ near / np.maximum(known @ near, 1e-12)
 
 
 def _shrunk(ratio: np.ndarray, period: int) -> np.ndarray:
