@@ -39,6 +39,8 @@ class Arrivals:
         Leads now open that are part of it.
     from_leads : ndarray, optional
         Expected number by month that begin as leads; None where leads are no term of their own.
+    to_arrive : ndarray, optional
+        Profiles x months: how many of `due` begin as leads that are still to arrive.
     """
 
     rate: np.ndarray
@@ -47,6 +49,7 @@ class Arrivals:
     due: np.ndarray | None = None
     open_leads: int = 0
     from_leads: np.ndarray | None = None
+    to_arrive: np.ndarray | None = None
 
     @property
     def numbers(self) -> np.ndarray:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,13 +11,15 @@ import pandas as pd
 from salesloop.metrics.pipeline.arrivals import Arrivals
 from salesloop.metrics.pipeline.luck import FINE, Luck, below, counts
 from salesloop.metrics.pipeline.model import Model, effects, start_shares
-from salesloop.metrics.pipeline.propagate import Changes, arriving, each, factor
+from salesloop.metrics.pipeline.propagate import Changes, arriving, each
 from salesloop.metrics.pipeline.steps import first_month, month_start
 
 if TYPE_CHECKING:
     from salesloop.metrics.pipeline.simulate import Prepared
 
 NOBODY = "-"
+_MOST_KEPT = 1_000_000
+"""How many wins of a part are kept for the next run from the same state."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Group:
     owner: np.ndarray
     own: tuple[np.ndarray, np.ndarray]
     begin: np.ndarray
+
+    def of(self, which: np.ndarray) -> Group:
+        """Return some of them."""
+        own = (self.own[0][which], self.own[1][which])
+        return Group(self.deals[which], self.size[which], self.owner[which], own, self.begin[which])
 
 
 def group(model: Model, some: pd.DataFrame, deals: pd.DataFrame, owners: list[str], *, nearly: float = 0.0) -> Group:
@@ -88,12 +94,34 @@ def common_luck(model: Model, luck: Luck, part: int) -> np.ndarray:
     return np.exp(sd * luck.normal("common", part) - sd**2 / 2)
 
 
-def wins(
-    ready: Prepared, term: Arrivals, past: Group, part: int, luck: Luck, change: Changes, *, owned: bool
-) -> Iterator[tuple]:
-    """Yield by month the wins of deals yet to be created: thinned Poisson counts, each with a past deal's profile.
+class Wins(NamedTuple):
+    """Wins of deals yet to be created, a row each.
 
-    Parameters
+    Attributes
+    ----------
+    month : ndarray or int
+        The month ahead, one for all of them or one a win.
+    draw, row, value : ndarray
+        The draw, the past deal that it is like, and its amount.
+    at : ndarray
+        Its place in a table of random numbers with a column a draw: the k-th win of a draw has its own, come what may.
+    luck : str
+        Whose numbers those are.
+    """
+
+    month: np.ndarray | int
+    draw: np.ndarray
+    row: np.ndarray
+    value: np.ndarray
+    at: np.ndarray
+    luck: str
+
+
+@dataclass(frozen=True)
+class Coming:
+    """Deals of one part that are yet to be created, as nothing changes: thinned Poisson counts, each with a past deal's profile.
+
+    Attributes
     ----------
     ready : Prepared
         What every run shares.
@@ -101,39 +129,72 @@ def wins(
         How many are to come, and the past deals that they are like.
     part : int
         Which part of the draws it is.
-    owned : bool
-        Whether to tell whose each is.
-
-    Yields
-    ------
-    month, draw, owner, value
-        The month ahead, and for each win its draw, its owner (None unless `owned`) and its amount.
+    luck : Luck
+        The random numbers.
+    kind : ndarray
+        Each past deal's kind: alike are those that move alike.
+    chance : ndarray
+        Past deals x month created x month won: the chance of one like it.
+    expected : ndarray
+        The same, how many wins are expected.
+    inside : ndarray
+        Month created x draws: the factor on how many there are, mean 1.
+    won : ndarray
+        Month won x draws: how many are won.
     """
-    model, months = ready.model, len(ready.months)
+
+    ready: Prepared
+    term: Arrivals
+    past: Group
+    part: int
+    luck: Luck
+    kind: np.ndarray
+    chance: np.ndarray
+    expected: np.ndarray
+    inside: np.ndarray
+    won: np.ndarray
+    _kept: dict[int, Wins] = field(default_factory=dict, repr=False)
+
+    def wins(self, month: int) -> Wins:
+        """Return the wins of a month ahead."""
+        if month not in self._kept:
+            made = picked(self, self.won[month], self.expected[:, :, month].sum(axis=1), month)
+            if self.won.sum() > _MOST_KEPT:
+                return made
+            self._kept[month] = made
+        return self._kept[month]
+
+
+def coming(ready: Prepared, term: Arrivals, past: Group, part: int, luck: Luck) -> Coming | None:
+    """Return a part's deals yet to be created; None where there are none."""
     if not term.rate.sum() > 0 or past.deals.empty:
-        return
-    expected = (term.numbers * factor(change, "volume", past.deals)[:, None])[:, :, None] * _chances(
-        ready, past, change
-    )
+        return None
+    model, months, kind = ready.model, len(ready.months), _alike(past)
+    chance = chances_of(ready, past, kind, None)
+    expected = term.numbers[:, :, None] * chance
     inside = np.exp(term.log_sd[:, None] * luck.normal("level", part)[None] - term.log_sd[:, None] ** 2 / 2)
     inside *= common_luck(model, luck, part)[None]
     won = counts(np.clip(expected.sum(axis=0).T @ inside, 0, 1e7), luck.uniform(months, "count", part))
-    pick = _Profiles(ready, past, expected.sum(axis=1), part, luck, change)
-    for month in range(months):
-        place, draw = _placed(won[month])
-        owner, value = pick(month, place, draw, owned=owned)
-        yield month, draw, owner, value
+    return Coming(ready, term, past, part, luck, kind, chance, expected, inside, won)
 
 
-def _placed(won: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a row a win: which win of its draw it is, and the draw."""
-    draw = np.repeat(np.arange(len(won)), won)
-    return np.arange(len(draw)) - np.repeat(np.cumsum(won) - won, won), draw
+def _alike(past: Group) -> np.ndarray:
+    """Return every past deal's kind: alike are those that move alike."""
+    kinds = np.column_stack([past.begin, *past.own]).round(6)
+    return np.unique(kinds, axis=0, return_inverse=True)[1].ravel()
 
 
-def _chances(ready: Prepared, past: Group, change: Changes) -> np.ndarray:
-    """Return profile x month created x month won, for deals created evenly over the steps of a month."""
-    first, back = _alike(past, change)
+def chances_of(ready: Prepared, past: Group, kind: np.ndarray, change: Changes) -> np.ndarray:
+    """Return past deals x month created x month won: the chance of one like it, created evenly over its month's steps.
+
+    Parameters
+    ----------
+    kind : ndarray
+        Their kinds; what a change is for is told apart besides.
+    """
+    for one in each(change):
+        kind = kind * 2 + one.applies(past.deals)
+    _, first, back = np.unique(kind, return_index=True, return_inverse=True)
     few, own = past.deals.iloc[first], (past.own[0][first], past.own[1][first])
     base = month_start(first_month(ready.as_of))
     return arriving(
@@ -141,44 +202,41 @@ def _chances(ready: Prepared, past: Group, change: Changes) -> np.ndarray:
     )[back]
 
 
-def _alike(past: Group, change: Changes) -> tuple[np.ndarray, np.ndarray]:
-    """Return a row of each kind of profile, and every profile's kind: alike are those that move alike."""
-    applies = [one.applies(past.deals).astype(float) for one in each(change)]
-    kinds = np.column_stack([past.begin, *past.own, *applies]).round(6)
-    _, first, back = np.unique(kinds, axis=0, return_index=True, return_inverse=True)
-    return first, back.ravel()
+def picked(part: Coming, won: np.ndarray, expected: np.ndarray, month: int, more: str = "") -> Wins:
+    """Return wins of a month ahead, each like a past deal picked by how many wins are expected of it.
+
+    Parameters
+    ----------
+    won : ndarray
+        How many in each draw.
+    expected : ndarray
+        How many are expected of each past deal.
+    more : str
+        Whose random numbers: those of a change begin with ``more_``.
+    """
+    luck, draw = part.luck, np.repeat(np.arange(len(won)), won)
+    place = np.arange(len(draw)) - np.repeat(np.cumsum(won) - won, won)
+    most, at = int(place.max()) + 1 if len(place) else 0, place * luck.n + draw
+    row = _shares(expected).take(luck.whole(most, f"{more}profile", part.part, month).ravel().take(at))
+    value, drift = part.past.size.take(row), part.ready.model.drift
+    if len(drift) > 1:
+        told = luck.whole(most, f"{more}drift", part.part, month).ravel().take(at)
+        value = value * drift[below(np.arange(FINE), len(drift))].take(told)
+    return Wins(month, draw, row, value, at, more)
 
 
-class _Profiles:
-    """Pick past deals for wins of a month by their chance to be won then."""
+def owner_of(part: Coming, wins: Wins, month: int) -> np.ndarray:
+    """Return who makes each of the wins that were picked for a month."""
+    most = int(wins.at.max()) // part.luck.n + 1 if len(wins.at) else 0
+    heir = part.luck.whole(most, f"{wins.luck}heir", part.part, month).ravel().take(wins.at)
+    return part.ready.heirs(part.past.owner[wins.row], heir)
 
-    def __init__(self, ready, past, expected, part, luck, change):
-        self.expected, self.part, self.luck = expected, part, luck
-        self.size, self.owner = past.size * factor(change, "size", past.deals), past.owner
-        self.heirs = ready.heirs
-        drift = ready.model.drift
-        self.drift = drift[below(np.arange(FINE), len(drift))] if len(drift) > 1 else None
 
-    def __call__(self, month, place, draw, *, owned):
-        """Return owner and amount of each win; the k-th win of a draw has its own random numbers, come what may."""
-        most, at = int(place.max()) + 1 if len(place) else 0, place * self.luck.n + draw
-        row = self._shares(month).take(self._whole(most, "profile", month).take(at))
-        value = self.size.take(row)
-        if self.drift is not None:
-            value *= self.drift.take(self._whole(most, "drift", month).take(at))
-        if not owned:
-            return None, np.round(value)
-        heir = self._whole(most, "heir", month).take(at)
-        return self.heirs(self.owner[row], heir), np.round(value)
-
-    def _whole(self, most, purpose, month) -> np.ndarray:
-        return self.luck.whole(most, purpose, self.part, month).ravel()
-
-    def _shares(self, month) -> np.ndarray:
-        """Return which deal each of `FINE` equal shares of the chance falls to."""
-        share = np.cumsum(self.expected[:, month])
-        if not share[-1] > 0:
-            return np.zeros(FINE, dtype=np.int64)
-        edge = np.ceil(share / share[-1] * FINE - 0.5).astype(np.int64).clip(0, FINE)
-        edge[-1] = FINE
-        return np.repeat(np.arange(len(edge)), np.diff(edge, prepend=0))
+def _shares(expected: np.ndarray) -> np.ndarray:
+    """Return which deal each of `FINE` equal shares of the chance falls to."""
+    share = np.cumsum(expected)
+    if not share[-1] > 0:
+        return np.zeros(FINE, dtype=np.int64)
+    edge = np.ceil(share / share[-1] * FINE - 0.5).astype(np.int64).clip(0, FINE)
+    edge[-1] = FINE
+    return np.repeat(np.arange(len(edge)), np.diff(edge, prepend=0))

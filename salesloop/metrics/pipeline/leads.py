@@ -123,21 +123,25 @@ def new_business(
         return arrivals.new_business(deals, as_of=as_of, months=months, country=country)
     direct = arrivals.new_business(deals[~told.born], as_of=as_of, months=months, country=country)
     past = arrivals.recent(deals[told.born], as_of)
-    made, log_sd = expected(told, leads, as_of=as_of, months=months, country=country)  # type: ignore[arg-type]
+    parts, log_sd = expected(told, leads, as_of=as_of, months=months, country=country)  # type: ignore[arg-type]
+    made = parts.sum(axis=0)
     if past.empty:
         return arrivals.new_business(deals, as_of=as_of, months=months, country=country)
-    due = _spread(made, told.sources, past["lead_source"].fillna("-").astype(str))
+    due, ahead = (_spread(one, told.sources, past["lead_source"].fillna("-").astype(str)) for one in (made, parts[1]))
     rate = made.sum(axis=0)
     both = rate + direct.rate
     sd = np.hypot(rate * log_sd, direct.rate * direct.log_sd) / np.maximum(both, 1e-9)
     profiles = pd.concat([direct.profiles, past])
-    return arrivals.Arrivals(both, sd, profiles, np.vstack([direct.numbers, due]), int(told.open.sum()), rate)
+    to_arrive = np.vstack([np.zeros_like(direct.numbers), ahead])
+    return arrivals.Arrivals(
+        both, sd, profiles, np.vstack([direct.numbers, due]), int(told.open.sum()), rate, to_arrive
+    )
 
 
 def expected(
     told: Leads, leads: pd.DataFrame, *, as_of: dt.date, months: pd.PeriodIndex, country: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many leads are expected to become deals, sources x months, and the sd of the log of their sum."""
+    """Return how many leads are expected to become deals, (open now, still to arrive) x sources x months, and the log sd of their sum."""
     become, drop, factor = rates(told, country)
     level, sd = arrivals.level_ahead(leads, as_of=as_of, months=months, country=country)
     recent = told.created > last_step(as_of) - 12 * PER_MONTH
@@ -159,7 +163,7 @@ def expected(
         mass[..., -1] += left[..., -1]
     total = made.sum(axis=(0, 1))
     unseen = made[1].sum(axis=0) / np.maximum(total, 1e-9)
-    return made.sum(axis=0), np.sqrt((unseen * sd) ** 2 + 1.0 / told.became.sum())
+    return made, np.sqrt((unseen * sd) ** 2 + 1.0 / told.became.sum())
 
 
 def _spread(made: np.ndarray, sources: list[str], of: pd.Series) -> np.ndarray:

@@ -8,7 +8,10 @@ FINE = 1 << 16
 """Into how many equal shares a whole number's luck is cut."""
 _MANY = 50
 _ROOM, _STEP = 64_000_000, 8
-_PURPOSES = ("common", "level", "outcome", "drift", "count", "profile", "heir")
+_PURPOSES = (
+    "common", "level", "outcome", "drift", "count", "profile", "heir",
+    "move", "more_count", "more_profile", "more_drift", "more_heir",
+)  # fmt: skip
 
 
 class Luck:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from salesloop.metrics.pipeline.model import Model, effects, leave_base, paces
 from salesloop.metrics.pipeline.stays import TOP_AGE
+from salesloop.metrics.pipeline.steady import lost_as_before
 from salesloop.metrics.pipeline.steps import PER_MONTH
 
 
@@ -23,10 +24,16 @@ class Change:
         Factor on the odds of going on instead of being lost.
     speed : float
         Factor on the odds of leaving the stage in a step.
+    steady : bool
+        Whether deals that leave sooner or later are lost as they would have been, and not as others of that age are.
     volume : float
         Factor on the number of new deals.
     size : float
         Factor on amounts.
+    leads : float
+        Factor on the number of leads that are still to arrive, and with it on the deals born of them.
+    ramp : tuple of float
+        How much of `volume` and `leads` there is in each month ahead, the last one from then on; all at once where empty.
     stage : str, optional
         Only deals while they are in this stage (conversion and speed).
     column, value : str, optional
@@ -45,6 +52,9 @@ class Change:
     stage: str | None = None
     column: str | None = None
     value: str | None = None
+    leads: float = 1.0
+    ramp: tuple[float, ...] = ()
+    steady: bool = False
 
     def applies(self, deals: pd.DataFrame) -> np.ndarray:
         """Return which deals the change is for."""
@@ -71,7 +81,7 @@ def each(change: Changes) -> tuple[Change, ...]:
 
 
 def factor(change: Changes, what: str, deals: pd.DataFrame) -> np.ndarray:
-    """Return each deal's factor on its `what` ("volume" or "size"); changes made together multiply.
+    """Return each deal's factor on its `what`, such as "size"; changes made together multiply.
 
     Examples
     --------
@@ -119,7 +129,7 @@ def chances(
     n_steps = months * PER_MONTH - first_step % PER_MONTH
     won, gone = np.zeros((len(deals), months)), np.zeros((len(deals), months))
     mass, go = mass.astype(np.float32), model.go.astype(np.float32)
-    for i, (leaving, share) in enumerate(_rates(model, deals, first_step, n_steps, change, own)):
+    for i, (leaving, share) in enumerate(_rates(model, deals, first_step, n_steps, change, own, mass)):
         month = (first_step % PER_MONTH + i) // PER_MONTH
         if entering is not None and i < PER_MONTH:
             mass[:, :, 0] += entering
@@ -168,18 +178,29 @@ def arriving(
     return won.transpose(1, 0, 2)
 
 
-def _rates(model: Model, deals: pd.DataFrame, first_step: int, n_steps: int, change: Changes, own) -> Iterator[tuple]:
+def _rates(
+    model: Model, deals: pd.DataFrame, first_step: int, n_steps: int, change: Changes, own, mass: np.ndarray | None = None
+) -> Iterator[tuple]:  # fmt: skip
     """Yield by step each deal's chance to leave and, having left, to be lost, by stage and age."""
     speed, odds = _shifts(model, deals, change)
-    leave, lost = leave_base(model)
     own_leave, own_lost = own or effects(model, deals)
-    leaving = np.exp((leave[None] + own_leave[:, None, None] + speed[:, :, None]).astype(np.float32))
-    losing = np.exp((lost[None] + own_lost[:, None, None] - odds[:, :, None]).astype(np.float32))
+    leave, lost = (a[None] + b[:, None, None] for a, b in zip(leave_base(model), (own_leave, own_lost), strict=True))
+    steady, _ = _shifts(model, deals, tuple(one for one in each(change) if one.steady))
+    for stage in np.flatnonzero(steady.any(axis=0)):
+        since = np.zeros(len(deals), dtype=int) if mass is None else _since(mass[:, stage])
+        lost[:, stage] = lost_as_before(leave[:, stage], lost[:, stage], steady[:, stage], since)
+    leaving = np.exp((leave + speed[:, :, None]).astype(np.float32))
+    losing = np.exp((lost - odds[:, :, None]).astype(np.float32))
     quick, hard = (np.exp(one).astype(np.float32) for one in paces(model, first_step + np.arange(n_steps)))
     for i in range(n_steps):
         if i == 0 or (hard[i] != hard[i - 1]).any():
             share = _chance(losing, hard[i])
         yield _chance(leaving, quick[i]), share
+
+
+def _since(mass: np.ndarray) -> np.ndarray:
+    """Return at which age each deal stands in a stage, 0 for one that does not; deals x ages."""
+    return np.where(mass.sum(axis=1) >= 0.5, mass.argmax(axis=1), 0)
 
 
 def _chance(odds: np.ndarray, factor: np.ndarray) -> np.ndarray:

@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from salesloop.metrics.pipeline import arrivals as coming
+from salesloop.metrics.pipeline import arrivals
 from salesloop.metrics.pipeline import leads as born
-from salesloop.metrics.pipeline.create import NOBODY, Group, common_luck, group, wins
+from salesloop.metrics.pipeline.coupled import wins
+from salesloop.metrics.pipeline.create import NOBODY, Coming, Group, coming, group, owner_of
 from salesloop.metrics.pipeline.heirs import Heirs, heirs_of
-from salesloop.metrics.pipeline.luck import Luck, below
+from salesloop.metrics.pipeline.live import Live, live
+from salesloop.metrics.pipeline.luck import Luck
 from salesloop.metrics.pipeline.model import Model, open_moves
-from salesloop.metrics.pipeline.propagate import Changes, chances, factor, standing
+from salesloop.metrics.pipeline.propagate import Changes
 from salesloop.metrics.pipeline.stays import OPEN, coded_visits
 from salesloop.metrics.pipeline.steps import PER_MONTH, first_month, last_step
 
 PARTS = ("pipeline", "new", "renewal")
-_BLOCK = 256
 _ALIKE = 0.2
 """How near the log odds of past deals lie whose successors are carried forward together."""
 
@@ -136,20 +137,31 @@ class Prepared:
     months: pd.PeriodIndex
     owners: list[str]
     live: Group
-    fresh: coming.Arrivals
-    again: coming.Arrivals
+    fresh: arrivals.Arrivals
+    again: arrivals.Arrivals
     profiles: tuple[Group, Group]
     heirs: Heirs
     _lucks: dict[tuple[int, int], Luck] = field(default_factory=dict, repr=False, compare=False)
+    _standing: dict[tuple[int, int], Live] = field(default_factory=dict, repr=False, compare=False)
+    _comings: dict[tuple[int, int], list[Coming]] = field(default_factory=dict, repr=False, compare=False)
 
     def luck(self, n: int, seed: int) -> Luck:
         """Return the random numbers of `n` draws, the same ones for every run from this state."""
         return self._lucks.setdefault((n, seed), Luck(n, seed))
 
-    @property
-    def terms(self) -> tuple[tuple[int, coming.Arrivals, Group], ...]:
-        """The parts that are not created yet: place in `PARTS`, arrivals, past deals."""
-        return (1, self.fresh, self.profiles[0]), (2, self.again, self.profiles[1])
+    def standing(self, n: int, seed: int) -> Live:
+        """Return the open deals with their luck, the same for every run from this state."""
+        if (n, seed) not in self._standing:
+            self._standing[n, seed] = live(self, self.luck(n, seed))
+        return self._standing[n, seed]
+
+    def comings(self, n: int, seed: int) -> list[Coming]:
+        """Return the parts that are not created yet as nothing changes, the same ones for every run from this state."""
+        if (n, seed) not in self._comings:
+            terms = (1, self.fresh, self.profiles[0]), (2, self.again, self.profiles[1])
+            made = (coming(self, term, past, part, self.luck(n, seed)) for part, term, past in terms)
+            self._comings[n, seed] = [one for one in made if one is not None]
+        return self._comings[n, seed]
 
 
 def prepare(
@@ -159,48 +171,48 @@ def prepare(
     """Return what every run from one state shares; parameters as for `simulate`."""
     months = pd.period_range(first_month(as_of), periods=horizon, freq="M")
     owners = _owners(deals)
-    fresh = again = coming.Arrivals(np.zeros(horizon), np.zeros(horizon), deals[:0])
-    live = deals[:0].assign(state=None, age=0.0)
+    fresh = again = arrivals.Arrivals(np.zeros(horizon), np.zeros(horizon), deals[:0])
+    now = deals[:0].assign(state=None, age=0.0)
     if model.kind != "none":
-        live = open_deals(deals, events, model, as_of=as_of, stages=stages)
+        now = open_deals(deals, events, model, as_of=as_of, stages=stages)
         new = deals[deals["type"] != "renewal"]
         fresh = born.new_business(new, leads, as_of=as_of, months=months, country=country)
-        again = coming.renewals(deals, as_of=as_of, months=months)
+        again = arrivals.renewals(deals, as_of=as_of, months=months)
     past = tuple(group(model, term.profiles, term.profiles, owners, nearly=_ALIKE) for term in (fresh, again))
     heirs = heirs_of(deals, owners, _active(deals, owners, as_of))
-    return Prepared(model, as_of, months, owners, group(model, live, deals, owners), fresh, again, past, heirs)  # type: ignore[arg-type]
+    return Prepared(model, as_of, months, owners, group(model, now, deals, owners), fresh, again, past, heirs)  # type: ignore[arg-type]
 
 
 def draw(ready: Prepared, *, n: int = 5000, seed: int = 1, change: Changes = None) -> Draws:
     """Draw from a prepared state; parameters and result as for `simulate`."""
     model, months, owners = ready.model, ready.months, ready.owners
     amount = np.zeros((len(PARTS), len(owners), len(months), n), dtype=np.float32)
-    luck, told = ready.luck(n, seed), _open_table(ready.live.deals[:0], months)
+    told = _open_table(ready.live.deals[:0], months)
     if model.kind != "none" and len(ready.live.deals):
-        won, gone = _live_chances(ready, change)
-        for owner, month, draw_of, value in _closed(ready, won, luck, change):
+        stand = ready.standing(n, seed)
+        for owner, month, draw_of, value in stand.wins(change):
             _add(amount[0], owner * len(months) + month, draw_of, value)
-        size = ready.live.size * model.drift.mean()
-        told = _open_table(
-            ready.live.deals.assign(p_win=won.sum(axis=1), p_lost=gone.sum(axis=1), expected=size), months, won
-        )
-    for part, term, past in ready.terms:
-        for month, draw_of, owner, value in wins(ready, term, past, part, luck, change, owned=True):
-            _add(amount[part][:, month], owner, draw_of, value)
+        told = _told(stand, change)
+    for part in ready.comings(n, seed):
+        for month, won in wins(part, change):
+            row = owner_of(part, won, month) * len(months) + won.month
+            _add(amount[part.part], row, won.draw, won.value)
     from_leads = float("nan") if ready.fresh.from_leads is None else float(ready.fresh.from_leads.sum())
     return Draws(owners, months, amount, told, model.kind, model.n_closed, ready.fresh.open_leads, from_leads)
 
 
 def totals(ready: Prepared, *, n: int = 5000, seed: int = 1, change: Changes = None) -> np.ndarray:
     """Return months x draws over all owners and parts: what `draw` sums up to, without telling whose it is."""
-    made, luck = np.zeros((len(ready.months), n)), ready.luck(n, seed)
+    made = np.zeros((len(ready.months), n))
     if ready.model.kind != "none" and len(ready.live.deals):
-        won, _ = _live_chances(ready, change)
-        for _, month, draw_of, value in _closed(ready, won, luck, change):
+        for _, month, draw_of, value in ready.standing(n, seed).wins(change):
             _add(made, month, draw_of, value)
-    for part, term, past in ready.terms:
-        for one, draw_of, _, value in wins(ready, term, past, part, luck, change, owned=False):
-            made[one] += np.bincount(draw_of, weights=value, minlength=n)
+    for part in ready.comings(n, seed):
+        for _, won in wins(part, change):
+            if isinstance(won.month, int):
+                made[won.month] += np.bincount(won.draw, weights=won.value, minlength=n)
+            else:
+                _add(made, won.month, won.draw, won.value)
     return made
 
 
@@ -227,40 +239,12 @@ def open_deals(deals: pd.DataFrame, events: pd.DataFrame, model: Model, *, as_of
     return live.assign(state=state, age=np.maximum(np.where(np.isnan(age), PER_MONTH, age), 1))
 
 
-def _live_chances(ready: Prepared, change: Changes) -> tuple[np.ndarray, np.ndarray]:
-    deals, first = ready.live.deals, last_step(ready.as_of) + 1
-    mass = standing(ready.model, deals["state"], deals["age"].to_numpy())
-    return chances(
-        ready.model, deals, mass, first_step=first, months=len(ready.months), change=change, own=ready.live.own
-    )
-
-
-def _closed(ready: Prepared, won: np.ndarray, luck: Luck, change: Changes):
-    """Yield the wins of open deals, some deals at a time: owner, month ahead, draw and amount."""
-    size = ready.live.size * factor(change, "size", ready.live.deals)
-    common = common_luck(ready.model, luck, 0)
-    for block, start in enumerate(range(0, len(won), _BLOCK)):
-        rows = slice(start, start + _BLOCK)
-        deal, month, draw_of, drift = _outcomes(won[rows], ready.model.drift, common, luck, block)
-        yield ready.live.owner[rows][deal], month, draw_of, np.round(size[rows][deal] * drift)
-
-
-def _outcomes(won: np.ndarray, drift: np.ndarray, common: np.ndarray, luck: Luck, block: int) -> tuple:
-    """Return a row a win of some open deals: deal, month, draw, and amount when won over amount now."""
-    until, aim = np.cumsum(won, axis=1).astype(np.float32), luck.uniform(len(won), "outcome", 0, block)
-    flat = np.flatnonzero(aim < until[:, -1:] * common[None].astype(np.float32))
-    deal, draw_of = np.divmod(flat, luck.n)
-    chance, month = (
-        aim.ravel().take(flat) / common.astype(np.float32).take(draw_of),
-        np.zeros(len(flat), dtype=np.int64),
-    )
-    later = np.arange(len(flat))
-    for m in range(won.shape[1] - 1):
-        later = later[chance.take(later) >= until[:, m].take(deal.take(later))]
-        month[later] += 1
-    if len(drift) == 1:
-        return deal, month, draw_of, drift[0]
-    return deal, month, draw_of, drift[below(luck.whole(len(won), "drift", 0, block).ravel().take(flat), len(drift))]
+def _told(stand: Live, change: Changes) -> pd.DataFrame:
+    """Return the table of open deals; chances with the change, the loss as nothing changes."""
+    ready, won = stand.ready, stand.chances(change)
+    size = ready.live.size * ready.model.drift.mean()
+    told = ready.live.deals.assign(p_win=won.sum(axis=1), p_lost=stand.lost.sum(axis=1), expected=size)
+    return _open_table(told, ready.months, won)
 
 
 def _add(amount: np.ndarray, row: np.ndarray, draw_of: np.ndarray, value: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -75,10 +76,19 @@ class Simulation:
         return pipeline.totals(self.ready_state, n=self.raw.shape[1], seed=forecast.SEED, change=change)
 
     def _published(self, drawn: np.ndarray) -> np.ndarray:
-        """Carry the factor between the raw and the published baseline over, draw by draw."""
-        mean = self.base.mean(axis=1, keepdims=True) / np.maximum(self.raw.mean(axis=1, keepdims=True), 1e-9)
-        factor = np.where(self.raw > 0, self.base / np.maximum(self.raw, 1e-9), mean)
-        return drawn * np.clip(factor, *_FACTOR)
+        """Add what a change moves to the published baseline, draw by draw.
+
+        What it has brought until a month counts by as much as the published bookings until then are of the raw ones: so what
+        merely comes a month sooner gains or loses nothing by the months' own factors.
+        """
+        moved = np.cumsum(drawn - self.raw, axis=0) * self._factor
+        return np.maximum(self.base + np.diff(moved, axis=0, prepend=0.0), 0.0)
+
+    @cached_property
+    def _factor(self) -> np.ndarray:
+        base, raw = np.cumsum(self.base, axis=0), np.cumsum(self.raw, axis=0)
+        mean = base.mean(axis=1, keepdims=True) / np.maximum(raw.mean(axis=1, keepdims=True), 1e-9)
+        return np.clip(np.where(raw > 0, base / np.maximum(raw, 1e-9), mean), *_FACTOR)
 
 
 def simulation(book: Any, known: pd.DataFrame, draws: pd.DataFrame | None = None) -> Simulation:
