@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from salesloop import periods
+from salesloop.metrics.pipeline.coded import labels, together
 from salesloop.metrics.pipeline.steps import first_month
 
 _ALPHAS = (0.05, 0.1, 0.2, 0.35, 0.5)
@@ -18,6 +19,8 @@ _LONGEST_LAG = 26
 _LEAST = 3
 _KIND_PRIOR, _MOST_DUE, _AGED = 6.0, 0.9, 18
 _WORTH = (0.2, 5.0)
+NO_MONTH = int(np.datetime64("NaT").astype(np.int64))
+"""What stands for a missing day's month."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,24 @@ class Arrivals:
 def monthly_counts(deals: pd.DataFrame, *, as_of: dt.date) -> pd.Series:
     """Return deals created by complete month, from the first month with any to the last complete one."""
     last = first_month(as_of) - 1
-    month = deals["created_at"].dropna().dt.to_period("M")
-    month = month[month <= last]
-    if month.empty:
+    month = months_of(deals["created_at"])
+    month = month[(month > NO_MONTH) & (month <= last.ordinal)]
+    if not len(month):
         return pd.Series(dtype=float)
-    return month.value_counts().reindex(pd.period_range(month.min(), last, freq="M"), fill_value=0).astype(float)
+    first = month.min()
+    counts = np.bincount(month - first, minlength=last.ordinal - first + 1).astype(float)
+    return pd.Series(counts, index=pd.period_range(end=last, periods=len(counts), freq="M"))
+
+
+def months_of(days: pd.Series) -> np.ndarray:
+    """Return the month that each day lies in, as the ordinal of its period; `NO_MONTH` where there is none.
+
+    Examples
+    --------
+    >>> months_of(pd.Series(pd.to_datetime(["2026-10-31", None]))).tolist() == [pd.Period("2026-10", "M").ordinal, NO_MONTH]
+    True
+    """
+    return days.to_numpy().astype("datetime64[M]").astype(np.int64)
 
 
 def season_of(counts: pd.Series, country: str) -> dict[int, float]:
@@ -144,8 +160,8 @@ def level_ahead(
 
 def recent(deals: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     """Return the deals created in the last twelve complete months, by id."""
-    last = first_month(as_of) - 1
-    month = deals["created_at"].dt.to_period("M")
+    last = first_month(as_of).ordinal - 1
+    month = months_of(deals["created_at"])
     return deals[(month > last - _PROFILE_MONTHS) & (month <= last)].sort_values("opportunity_id")
 
 
@@ -168,13 +184,13 @@ def renewals(deals: pd.DataFrame, *, as_of: dt.date, months: pd.PeriodIndex) -> 
     wins = deals[(deals["status"] == "won") & deals["closed_on"].notna()]
     if len(recent(again, as_of)) < _LEAST or wins.empty:
         return Arrivals(np.zeros(len(months)), np.zeros(len(months)), deals[:0])
-    age = (last - wins["closed_on"].dt.to_period("M")).map(lambda gap: gap.n).to_numpy()
+    age = last.ordinal - months_of(wins["closed_on"])
     if age.max() < _AGED:
         noise = np.full(len(months), 1.0 / np.sqrt(len(again)))
         return Arrivals(_by_lag(again, wins, last, months), noise, recent(again, as_of))
     pairs = _paired(again, wins)
     lag = pd.Series(pairs["lag"].to_numpy(dtype=float), index=pairs["win"]).reindex(range(len(wins))).to_numpy()
-    waits = _waiting(age, lag, wins["product"].astype(str), len(months))
+    waits = _waiting(age, lag, labels(wins["product"])[0], len(months))
     open_still = np.isnan(lag) & (waits.sum(axis=1) > 1e-3)
     coming = wins[open_still].assign(type="renewal", amount=wins["amount"] * _worth(pairs, wins))
     noise = np.full(len(months), 1.0 / np.sqrt(len(again)))
@@ -197,8 +213,8 @@ def _paired(again: pd.DataFrame, wins: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         ``opportunity_id, win`` (row), ``lag`` (months, at least 1), ``ratio`` of its amount to the win's.
     """
-    account = pd.factorize(pd.concat([again["account_id"], wins["account_id"]]).astype(object))[0]
-    product = pd.factorize(pd.concat([again["product"], wins["product"]]).astype(str).astype(object))[0]
+    account = np.concatenate(together(again["account_id"], wins["account_id"])[0])
+    product = np.concatenate(together(again["product"], wins["product"])[0])
     both = np.where(account < 0, -1, account * (product.max() + 1) + product)
     won = _last_before(both, again, wins)
     won = np.where(won < 0, _last_before(account, again, wins), won)
@@ -237,13 +253,14 @@ def _last_before(kind: np.ndarray, again: pd.DataFrame, wins: pd.DataFrame) -> n
     key = kind * (len(times) + 1) + rank
     order = np.argsort(key[n:], kind="stable")
     place = np.searchsorted(key[n:][order], key[:n]) - 1
-    ids, own = wins["opportunity_id"].to_numpy(dtype=object)[order], again["opportunity_id"].to_numpy(dtype=object)
+    (own, ids), _ = together(again["opportunity_id"], wins["opportunity_id"])
+    ids = ids[order]
     place = place - ((place >= 0) & (ids[place] == own))
     found = order[place]
     return np.where((place >= 0) & (kind[:n] >= 0) & (kind[n:][found] == kind[:n]), found, -1)
 
 
-def _waiting(age: np.ndarray, lag: np.ndarray, kind: pd.Series, horizon: int) -> np.ndarray:
+def _waiting(age: np.ndarray, lag: np.ndarray, kind: np.ndarray, horizon: int) -> np.ndarray:
     """Return each win's chance to ask for its renewal in each month ahead, given that it has not yet.
 
     The chance at an age is what wins of that age that had not asked did; a kind of product asks more or less often,
@@ -255,7 +272,8 @@ def _waiting(age: np.ndarray, lag: np.ndarray, kind: pd.Series, horizon: int) ->
         hazard[one] = (lag == one).sum() / max(int((seen >= one).sum()), 1)
     asked = np.cumsum(hazard)[np.clip(seen, 0, _LONGEST_LAG).astype(int)]
     table = pd.DataFrame({"kind": kind, "came": ~np.isnan(lag), "expected": asked}).groupby("kind").sum()
-    factor = kind.map((table["came"] + _KIND_PRIOR) / (table["expected"] + _KIND_PRIOR)).to_numpy(float)
+    each = ((table["came"] + _KIND_PRIOR) / (table["expected"] + _KIND_PRIOR)).drop(index=-1, errors="ignore")
+    factor = each.reindex(kind).to_numpy(float)
     left, made = np.ones(len(age)), np.zeros((len(age), horizon))
     for ahead in range(horizon):
         chance = np.minimum(hazard[np.clip(age + ahead + 1, 0, len(hazard) - 1)] * factor, _MOST_DUE)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics.pipeline.arrivals import Arrivals
+from salesloop.metrics.pipeline.coded import places, plain
 from salesloop.metrics.pipeline.luck import FINE, Luck, below, counts
 from salesloop.metrics.pipeline.model import Model, effects, start_shares
 from salesloop.metrics.pipeline.propagate import Changes, arriving, each
@@ -67,7 +68,7 @@ def group(model: Model, some: pd.DataFrame, deals: pd.DataFrame, owners: list[st
     own = effects(model, some) if model.kind != "none" else (np.zeros(len(some)), np.zeros(len(some)))
     if nearly and len(some):
         own = _together(own, nearly)
-    owner = pd.Categorical(some["owner_id"].fillna(NOBODY).astype(str), owners).codes.astype(np.int64)
+    owner = places(some["owner_id"], owners, NOBODY)
     return Group(some, expected_amount(deals, some), owner, own, start_shares(model, some))
 
 
@@ -81,10 +82,12 @@ def _together(own: tuple[np.ndarray, np.ndarray], nearly: float) -> tuple[np.nda
 
 def expected_amount(deals: pd.DataFrame, wanted: pd.DataFrame) -> np.ndarray:
     """Return the amounts of deals; one without an amount gets the mean of won deals of its product, else of all."""
+    if (wanted["amount"] > 0).all():
+        return wanted["amount"].to_numpy(float)
     won = deals[(deals["status"] == "won") & (deals["amount"] > 0)]
     overall = won["amount"].mean() if len(won) else 0.0
-    by_product = won.groupby("product")["amount"].mean()
-    guess = wanted["product"].map(by_product).astype(float).fillna(overall)
+    by_product = won["amount"].groupby(plain(won["product"])).mean()
+    guess = plain(wanted["product"]).map(by_product).astype(float).fillna(overall)
     return wanted["amount"].where(wanted["amount"] > 0, guess).fillna(0.0).to_numpy(float)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from salesloop.metrics.pipeline.coded import labels, places
 from salesloop.metrics.pipeline.create import NOBODY
 from salesloop.metrics.pipeline.luck import below
 
@@ -52,18 +53,21 @@ def heirs_of(deals: pd.DataFrame, owners: list[str], active: np.ndarray) -> Heir
     >>> [found.who[i:i + n].tolist() for i, n in zip(found.first, found.count)]
     [[0], [0], [2], [0, 2]]
     """
-    at = pd.DataFrame({"owner": deals["owner_id"].fillna(NOBODY).astype(str), "on": deals["created_at"]})
-    places = [_last(at, deals[level], owners) for level in ("team", "region") if level in deals]
+    whose, on = places(deals["owner_id"], owners, NOBODY), deals["created_at"].to_numpy()
+    by = np.argsort(on, kind="stable")
+    by = by[~np.isnat(on[by])]
+    levels = [_last(whose, by, deals[level], len(owners)) for level in ("team", "region") if level in deals]
     alive, found = np.flatnonzero(active), []
     for owner in range(len(owners)):
-        near = [alive[place[alive] == place[owner]] for place in places if place[owner] is not None]
+        near = [alive[place[alive] == place[owner]] for place in levels if place[owner] >= 0]
         found.append(np.array([owner]) if active[owner] else next((some for some in near if len(some)), alive))
     count = np.array([len(some) for some in found], dtype=np.int64)
     return Heirs(np.concatenate(found) if found else alive, np.cumsum(count) - count, count)
 
 
-def _last(at: pd.DataFrame, place: pd.Series, owners: list[str]) -> np.ndarray:
-    """Return each owner's place by their last deal that has one, None without."""
-    known = at.assign(place=place.astype(object)).dropna(subset=["place", "on"]).sort_values("on", kind="stable")
-    last = known.drop_duplicates("owner", keep="last").set_index("owner")["place"]
-    return np.array([last.get(owner) for owner in owners], dtype=object)
+def _last(whose: np.ndarray, by: np.ndarray, place: pd.Series, n: int) -> np.ndarray:
+    """Return each owner's place, as a code, by their last deal that has one, -1 without; `by` are deals in order of time."""
+    code, last = labels(place)[0], np.full(n, -1)
+    by = by[(code[by] >= 0) & (whose[by] >= 0)]
+    last[whose[by]] = code[by]
+    return last

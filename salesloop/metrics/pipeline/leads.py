@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics.pipeline import arrivals
+from salesloop.metrics.pipeline.coded import filled, places, within
 from salesloop.metrics.pipeline.steps import PER_MONTH, last_step, month_start, step_of, work
 
 LEAST = 30
@@ -69,15 +70,18 @@ def known(leads: pd.DataFrame | None, deals: pd.DataFrame, *, as_of: dt.date) ->
     leads = leads[leads["created_at"] < after]
     became = (leads["converted_at"] < after).to_numpy()
     dropped = (leads["closed_at"] < after).to_numpy() & ~became
-    born = deals["lead_id"].isin(leads["lead_id"]) | deals["opportunity_id"].isin(leads["opportunity_id"].dropna())
-    found = leads["opportunity_id"].isin(deals["opportunity_id"]) | leads["lead_id"].isin(deals["lead_id"])
-    if became.sum() < LEAST or found.to_numpy()[became].mean() < _LINKED:
+    born = within(deals["lead_id"], leads["lead_id"]) | within(deals["opportunity_id"], leads["opportunity_id"])
+    found = within(leads["opportunity_id"], deals["opportunity_id"]) | within(leads["lead_id"], deals["lead_id"])
+    if became.sum() < LEAST or found[became].mean() < _LINKED:
         return None
     created, last = step_of(leads["created_at"]), last_step(as_of)
     ended = np.where(became, step_of(leads["converted_at"]), np.where(dropped, step_of(leads["closed_at"]), last))
-    source, names = pd.factorize(leads["lead_source"].fillna("-").astype(str), sort=True)
+    code, names = filled(leads["lead_source"], "-")
+    seen = np.bincount(code, minlength=len(names)) > 0
+    sources = sorted(names[seen])
+    source = pd.Index(sources, dtype=object).get_indexer(names)[code]
     ended = np.minimum(np.maximum(ended, created), np.maximum(last, created))
-    return Leads(created, ended, became, dropped, source, list(names), born.to_numpy())
+    return Leads(created, ended, became, dropped, source, sources, born)
 
 
 def rates(told: Leads, country: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -127,7 +131,7 @@ def new_business(
     made = parts.sum(axis=0)
     if past.empty:
         return arrivals.new_business(deals, as_of=as_of, months=months, country=country)
-    due, ahead = (_spread(one, told.sources, past["lead_source"].fillna("-").astype(str)) for one in (made, parts[1]))
+    due, ahead = (_spread(one, told.sources, past["lead_source"]) for one in (made, parts[1]))
     rate = made.sum(axis=0)
     both = rate + direct.rate
     sd = np.hypot(rate * log_sd, direct.rate * direct.log_sd) / np.maximum(both, 1e-9)
@@ -168,7 +172,7 @@ def expected(
 
 def _spread(made: np.ndarray, sources: list[str], of: pd.Series) -> np.ndarray:
     """Return how many of each past deal are expected, by source as far as it has past deals, profiles x months."""
-    place = pd.Index(sources).get_indexer(pd.Index(of))
+    place = places(of, sources, "-")
     n = np.bincount(place[place >= 0], minlength=len(sources))
     without = made[n == 0].sum(axis=0) / len(of)
     each = np.where(n[:, None] > 0, made / np.maximum(n, 1)[:, None], 0.0)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics.pipeline import logistic
+from salesloop.metrics.pipeline.coded import labels, places
 from salesloop.metrics.pipeline.stays import (
     ENDS,
     OPEN,
@@ -30,10 +31,6 @@ from salesloop.metrics.pipeline.steps import PER_MONTH, step_of, timing, work
 FEATURES = ("type", "segment", "product", "lead_source", "sales_channel", "region")
 PEOPLE = "owner_id"
 """Whose deal it is: told apart as the features are, but shrunk harder, because people differ by little."""
-COLUMNS = (
-    "opportunity_id", "account_id", "lead_id", "status", "stage", "amount", "created_at", "closed_on", PEOPLE, *FEATURES,
-)  # fmt: skip
-"""All of a deal that the model and its draws read."""
 FULL_N, STAGED_N, LEAST_N = 60, 20, 5
 """Closed deals needed for the full model, for stage by age alone, and for one average; below it there is none."""
 _LEVEL_N = 15
@@ -97,11 +94,6 @@ class Model:
         return self.stages != [OPEN]
 
 
-def slim(deals: pd.DataFrame) -> pd.DataFrame:
-    """Return deals with no more columns than the model reads: what is fitted often is then quicker."""
-    return deals[[name for name in COLUMNS if name in deals]]
-
-
 def fit(
     deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, stages: pd.DataFrame | None = None, staged: bool = True,
     country: str = "CN", people: bool = True,
@@ -134,8 +126,8 @@ def fit(
     moves, since, seen = _observed(deals, events, as_of, staged)
     if staged and seen.sum() < STAGED_N <= moves.closing.sum():
         moves, since, seen = _observed(deals, events, as_of, False)
-    closed, n_closed = moves.deal[seen], int(seen.sum())
-    n_won = sum(moves.names[state] == "won" for state in moves.state[seen])
+    n_closed = int(seen.sum())
+    n_won = int((np.array(moves.names, dtype=object)[moves.state[seen]] == "won").sum())
     if n_closed < LEAST_N or n_won == 0:
         return Model("none", [OPEN], n_closed=n_closed, n_won=n_won)
     kind = "multistate" if n_closed >= FULL_N else "stage_age" if n_closed >= STAGED_N else "average"
@@ -143,7 +135,7 @@ def fit(
         moves, since, _ = _observed(deals, events, as_of, False)
     lived = coded_exposures(moves, as_of=as_of, since=since)
     names = _stage_order(moves)
-    go, levels = _fit_go(moves, lived, names), _levels(deals.iloc[closed], people) if kind == "multistate" else {}
+    go, levels = _fit_go(moves, lived, names), _levels(deals, moves.deal[seen], people) if kind == "multistate" else {}
     closing = go[:, -1] >= _CLOSES
     cells = _cells(moves, _thinned(moves, lived), codes(deals, levels), names, closing)
     sizes = _sizes(len(names), levels)
@@ -173,14 +165,22 @@ def open_moves(deals: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame |
     meaning = {word: word for word in ENDS}
     if stages is not None and len(stages):
         meaning |= {row.stage: row.kind for row in stages.itertuples() if row.kind in ENDS}
-    closed, live = deals[deals["status"].isin(ENDS)], set(deals.loc[deals["status"] == OPEN, "stage"].dropna())
-    live |= set(events["from_stage"].dropna())
+    live = set(deals.loc[deals["status"] == OPEN, "stage"].dropna().unique())
+    live |= set(events["from_stage"].dropna().unique())
+    closed = deals.loc[deals["status"].isin(ENDS) & deals["stage"].notna(), ["stage", "status"]].drop_duplicates(
+        "stage"
+    )
     for stage, status in zip(closed["stage"], closed["status"], strict=True):
-        if stage is not None and stage not in live:
+        if stage not in live:
             meaning.setdefault(stage, status)
-    codes, names = pd.factorize(events["to_stage"])
-    to = np.array([*(meaning.get(name, name) for name in names), None], dtype=object)[codes]
-    return events.assign(to_stage=to)[codes >= 0]
+    code, names = labels(events["to_stage"])
+    if isinstance(events["to_stage"].dtype, pd.CategoricalDtype):
+        to_code = pd.Index(names).get_indexer([meaning.get(name, name) for name in names])
+        to = pd.Categorical.from_codes(np.append(to_code, -1)[code], dtype=events["to_stage"].dtype)
+    else:
+        to = np.array([*(meaning.get(name, name) for name in names), None], dtype=object)[code]
+    made = events.assign(to_stage=to)
+    return made if (code >= 0).all() else made[code >= 0]
 
 
 def _thinned(moves: Moves, lived: Lived) -> Lived:
@@ -198,25 +198,25 @@ def _stage_order(moves: Moves) -> list[str]:
     return told.sort_values(["mean", "size", "state"], ascending=[True, False, True])["state"].tolist()
 
 
-def _levels(closed: pd.DataFrame, people: bool) -> dict[str, list[str]]:
-    """Keep the features that split the deals, and of each the levels with enough closed deals."""
+def _levels(deals: pd.DataFrame, closed: np.ndarray, people: bool) -> dict[str, list[str]]:
+    """Keep the features that split the closed deals, and of each the levels with enough of them, the commonest first."""
     kept = {}
     for name in (*FEATURES, PEOPLE) if people else FEATURES:
-        counts = closed[name].value_counts() if name in closed else pd.Series(dtype=int)
-        counts = counts.set_axis(counts.index.astype(str))
-        counts = counts[counts >= _LEVEL_N].sort_index(kind="stable")
-        if len(counts) >= 2:
-            kept[name] = sorted(counts.nlargest(_MOST_PEOPLE if name == PEOPLE else _MOST_LEVELS).index)
+        if name not in deals:
+            continue
+        code, names = labels(deals[name])
+        count = np.bincount(code[closed][code[closed] >= 0], minlength=len(names))
+        enough = np.flatnonzero(count >= _LEVEL_N)
+        enough = enough[np.argsort(names[enough], kind="stable")]
+        most = enough[np.argsort(-count[enough], kind="stable")][: _MOST_PEOPLE if name == PEOPLE else _MOST_LEVELS]
+        if len(enough) >= 2:
+            kept[name] = sorted(names[most])
     return kept
 
 
 def codes(deals: pd.DataFrame, levels: dict[str, list[str]]) -> pd.DataFrame:
     """Return integer codes of the features, -1 for a level that the model does not know."""
-    made = {
-        name: pd.Index(found).get_indexer(pd.Index(deals[name].astype(str))).astype(np.int64)
-        for name, found in levels.items()
-    }
-    return pd.DataFrame(made, index=deals.index)
+    return pd.DataFrame({name: places(deals[name], found) for name, found in levels.items()}, index=deals.index)
 
 
 def band(age: np.ndarray) -> np.ndarray:
@@ -311,8 +311,9 @@ def _fit_starts(deals: pd.DataFrame, moves: Moves, began: np.ndarray, names: lis
 def start_shares(model: Model, deals: pd.DataFrame) -> np.ndarray:
     """Return for each deal to be created where it will stand at the end of its first step: deals x (stages, won, lost)."""
     made = np.tile(model.start, (len(deals), 1))
-    for name, share in model.starts.items():
-        made[(deals["type"].astype(str) == name).to_numpy()] = share
+    place = places(deals["type"], [*model.starts])
+    for i, share in enumerate(model.starts.values()):
+        made[place == i] = share
     return made
 
 

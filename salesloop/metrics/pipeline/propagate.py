@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from salesloop.metrics.pipeline.coded import places
 from salesloop.metrics.pipeline.model import Model, effects, leave_base, paces
 from salesloop.metrics.pipeline.stays import TOP_AGE
 from salesloop.metrics.pipeline.steady import lost_as_before
@@ -232,7 +233,6 @@ def standing(model: Model, stage: pd.Series, age: np.ndarray) -> np.ndarray:
 
     A stage that the model has never seen is spread over its stages as new deals begin.
     """
-    place = {name: i for i, name in enumerate(model.stages)}
     mass = np.zeros((len(stage), len(model.stages), TOP_AGE))
     begin = (
         model.start[:-2] / model.start[:-2].sum()
@@ -240,9 +240,8 @@ def standing(model: Model, stage: pd.Series, age: np.ndarray) -> np.ndarray:
         else np.full(len(model.stages), 1 / len(model.stages))
     )
     at = np.clip(age, 1, TOP_AGE).astype(int) - 1
-    for row, name in enumerate(stage if model.staged else ["open"] * len(stage)):
-        if name in place:
-            mass[row, place[name], at[row]] = 1.0
-        else:
-            mass[row, :, at[row]] = begin
+    place = places(stage, model.stages) if model.staged else np.zeros(len(stage), dtype=np.int64)
+    known, new = np.flatnonzero(place >= 0), np.flatnonzero(place < 0)
+    mass[known, place[known], at[known]] = 1.0
+    mass[new, :, at[new]] = begin
     return mass

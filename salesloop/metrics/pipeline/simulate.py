@@ -10,6 +10,7 @@ import pandas as pd
 
 from salesloop.metrics.pipeline import arrivals
 from salesloop.metrics.pipeline import leads as born
+from salesloop.metrics.pipeline.coded import filled, plain
 from salesloop.metrics.pipeline.coupled import wins
 from salesloop.metrics.pipeline.create import NOBODY, Coming, Group, coming, group, owner_of
 from salesloop.metrics.pipeline.heirs import Heirs, heirs_of
@@ -217,14 +218,18 @@ def totals(ready: Prepared, *, n: int = 5000, seed: int = 1, change: Changes = N
 
 
 def _owners(deals: pd.DataFrame) -> list[str]:
-    return sorted(deals["owner_id"].fillna(NOBODY).astype(str).unique())
+    return _names(deals["owner_id"])
+
+
+def _names(owner: pd.Series) -> list[str]:
+    code, names = filled(owner, NOBODY)
+    return sorted(names[np.bincount(code, minlength=len(names)) > 0])
 
 
 def _active(deals: pd.DataFrame, owners: list[str], as_of: dt.date) -> np.ndarray:
     """Return who still creates deals: any in the last three months, or holds an open one; all where nobody does."""
     recent = deals["created_at"] > pd.Timestamp(as_of) - pd.Timedelta(days=92)
-    live = deals.loc[recent, "owner_id"].fillna(NOBODY).astype(str).unique()
-    found = np.isin(owners, live)
+    found = np.isin(owners, _names(deals.loc[recent, "owner_id"]))
     return found if found.any() else np.ones(len(owners), dtype=bool)
 
 
@@ -256,6 +261,7 @@ def _add(amount: np.ndarray, row: np.ndarray, draw_of: np.ndarray, value: np.nda
 def _open_table(live: pd.DataFrame, months: pd.PeriodIndex, won: np.ndarray | None = None) -> pd.DataFrame:
     columns = ["opportunity_id", "owner_id", "state", "age", "p_win", "p_lost", "expected"]
     made = live.reindex(columns=columns).rename(columns={"state": "stage", "expected": "amount"})
+    made = made.assign(**{name: plain(made[name]) for name in ("opportunity_id", "owner_id")})
     made["age_days"] = (made.pop("age").astype(float) * 365.25 / 12 / PER_MONTH).round()
     for i in range(len(months)):
         made[f"p_{i + 1}"] = won[:, i] if won is not None else np.nan

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from salesloop.metrics.pipeline.coded import together
 from salesloop.metrics.pipeline.steps import last_step, step_of
 
 OPEN = "open"
@@ -75,9 +76,11 @@ class Lived:
 
 def rows_of(deals: pd.DataFrame, ids: pd.Series) -> np.ndarray:
     """Return the row of each deal named, the first one where a deal stands twice, -1 for one that is not there."""
-    first = np.flatnonzero(~deals["opportunity_id"].duplicated().to_numpy())
-    found = pd.Index(deals["opportunity_id"].iloc[first]).get_indexer(pd.Index(ids))
-    return np.where(found >= 0, first[found], -1) if len(first) else np.full(len(ids), -1)
+    (own, asked), names = together(deals["opportunity_id"], ids)
+    first = np.full(len(names) + 1, -1)
+    first[own[::-1]] = np.arange(len(own))[::-1]
+    first[-1] = -1
+    return first[asked]
 
 
 def coded_visits(deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, staged: bool = True) -> Moves:
@@ -87,14 +90,11 @@ def coded_visits(deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, s
     row = rows_of(deals, events["opportunity_id"])
     usable = (row >= 0) & events["at"].notna().to_numpy()
     events, row = events[usable], row[usable]
-    codes, names = pd.factorize(
-        pd.concat(
-            [deals["status"], deals["stage"], events["from_stage"], events["to_stage"], pd.Series([OPEN])]
-        ).astype(object)
+    usually = pd.Series([OPEN], dtype=deals["status"].dtype)
+    (status, stage, source, target, usual), names = together(
+        deals["status"], deals["stage"], events["from_stage"], events["to_stage"], usually
     )
-    n, m = len(deals), len(events)
-    status, stage, source, target = np.split(codes[:-1], np.cumsum([n, n, m]))
-    usual = codes[-1]
+    n, m, usual = len(deals), len(events), usual[0]
     ended = np.flatnonzero(deals["status"].isin(ENDS).to_numpy() & deals["closed_on"].notna().to_numpy())
     at = events["at"].to_numpy().astype("datetime64[us]").astype(np.int64)
     begun = (
@@ -107,7 +107,9 @@ def coded_visits(deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, s
     order = np.repeat([0, 1, 2], [n, m, len(ended)])
     keep = (created >= 0)[deal] & (created <= last)[deal] & (step >= 0) & (step <= last)
     place = np.concatenate([np.zeros(n, dtype=np.int64), at, np.zeros(len(ended), dtype=np.int64)])
-    rank = np.argsort(np.argsort(deals["opportunity_id"].to_numpy(dtype=object), kind="stable"), kind="stable")
+    ids = deals["opportunity_id"]
+    ids = ids.array.codes if isinstance(ids.dtype, pd.CategoricalDtype) else ids.to_numpy(dtype=object)
+    rank = np.argsort(np.argsort(ids, kind="stable"), kind="stable")
     by = np.lexsort((place, order, step, rank[deal]))
     by = by[keep[by]]
     deal, step, state = deal[by], step[by], state[by]

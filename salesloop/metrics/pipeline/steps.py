@@ -28,7 +28,9 @@ def step_of(days: pd.Series) -> np.ndarray:
     >>> step_of(pd.Series(pd.to_datetime(["2026-10-01", "2026-10-08", "2026-10-31", "2026-11-01", None]))).tolist()
     [97284, 97284, 97287, 97288, -1]
     """
-    day = pd.to_datetime(pd.Series(days)).to_numpy().astype("datetime64[D]")
+    if not pd.api.types.is_datetime64_dtype(days):
+        days = pd.to_datetime(pd.Series(days))
+    day = days.to_numpy().astype("datetime64[D]")
     month = day.astype("datetime64[M]")
     part = np.searchsorted(_LAST_DAYS, (day - month).astype(np.int64) + 1, side="left")
     step = (month.astype(np.int64) + 1970 * 12) * PER_MONTH + part
@@ -44,8 +46,9 @@ def last_step(as_of: dt.date) -> int:
     >>> last_step(dt.date(2026, 10, 31)) - last_step(dt.date(2026, 10, 8)), last_step(dt.date(2026, 10, 14))
     (3, 97284)
     """
-    after = pd.Series([pd.Timestamp(as_of) + pd.Timedelta(days=1)])
-    return int(step_of(after)[0]) - 1
+    after = as_of + dt.timedelta(days=1)
+    part = sum(after.day > last for last in _LAST_DAYS)
+    return (after.year * 12 + after.month - 1) * PER_MONTH + part - 1
 
 
 def first_month(as_of: dt.date) -> pd.Period:
