@@ -36,6 +36,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
+from matplotlib.patheffects import withStroke
 
 from salesloop.clean import plain_label
 from salesloop.svg import EndLabel, text_width, to_svg
@@ -168,7 +169,7 @@ def line(
         rises = len(known) > 1 and up[known[1]] > up[known[0]]
         ax.annotate(
             plain_label(words), (across[known[0]], up[known[0]]), (0, -7 if rises else 7), textcoords="offset points",
-            color=color, va="top" if rises else "bottom",
+            color=color, va="top" if rises else "bottom", path_effects=[withStroke(linewidth=3, foreground="white")],
         )  # fmt: skip
     elif words and len(known):
         label(ax, across[known[-1]], up[known[-1]], words, color)

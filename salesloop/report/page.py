@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -50,7 +51,18 @@ def page(template: str, text: Text, **values: object) -> str:
         What the template shows; every text is escaped there.
     """
     shared = {"t": text.t, "text": text, "css": style(), "csp": CSP, "lang": HTML_LANG[text.lang]}
-    return plain(_environment().get_template(template).render({**shared, **values}))
+    return unbroken(plain(_environment().get_template(template).render({**shared, **values})))
+
+
+def unbroken(html: str) -> str:
+    """Keep a minus with its money, and a count with its ``n =``, at the end of a line.
+
+    Examples
+    --------
+    >>> unbroken("(−$12, n = 3)") == "(−\u2060$12, n\xa0=\xa03)"
+    True
+    """
+    return re.sub(r"\bn = (?=\d)", "n\xa0=\xa0", re.sub(r"−(?=[^\s\d<])", "−\u2060", html))
 
 
 def others(lang: str, stem: str, languages: tuple[str, ...] = LANGUAGES) -> list[dict[str, str]]:
