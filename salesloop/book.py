@@ -377,5 +377,8 @@ def history(result: str, unit: str = "demo") -> pd.DataFrame:
             frame = pd.read_parquet(file.parent / found["tables"][name]["file"])
             rows.append(frame.assign(made_in=period))
     if not rows:
-        raise ParameterError(f"result {result[:60]!r}", found="in no published period", allowed="stage.name")
+        raise ParameterError(
+            f"result {str(result)[:60]!r}", found="in no published period", allowed="stage.name, such as forecast.bookings_next",
+            next_step=f"make report UNIT={unit}, or look up the name in its results",
+        )  # fmt: skip
     return pd.concat(rows, ignore_index=True)

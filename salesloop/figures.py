@@ -34,8 +34,9 @@ def draw(plot: str, frame: pd.DataFrame, text: Text, *, narrow: bool = False) ->
         function = getattr(importlib.import_module(f"salesloop.plots.{stage}"), name)
     except (ImportError, AttributeError):
         raise StageError(
-            f"plot {plot}", found="no such function", allowed=f"one of salesloop/plots/{stage}.py"
-        ) from None
+            f"plot {plot}", found="no such function", allowed=f"one of salesloop/plots/{stage}.py",
+            next_step="correct the figure's name in the notebook, or write the plot",
+        ) from None  # fmt: skip
     with _unswept():
         return style.to_svg(function(frame, text=text, narrow=narrow).figure)
 

@@ -76,7 +76,9 @@ class Text:
         if lang not in LANGUAGES:
             from salesloop.errors import ParameterError
 
-            raise ParameterError("language", found=repr(lang), allowed=", ".join(LANGUAGES))
+            raise ParameterError(
+                "language", found=repr(lang), allowed=", ".join(LANGUAGES), next_step="name one of these languages"
+            )
         self.lang, self.currency, self.locale = lang, currency, _LOCALES[lang]
 
     def t(self, message: str, **values: object) -> str:
@@ -85,7 +87,10 @@ class Text:
         if found is None:
             from salesloop.errors import StageError
 
-            raise StageError(f"message {message}", found=f"not in the {self.lang} catalogue")
+            raise StageError(
+                f"message {message}", found=f"not in the {self.lang} catalogue", allowed="an id that both catalogues have",
+                next_step=f"add it to salesloop/locale, for {' and '.join(LANGUAGES)}",
+            )  # fmt: skip
         amounts = [name for name in _amounts(found) if name in values]
         if len(amounts) > 1:
             told = self.moneys(*(values[name] for name in amounts))
@@ -124,7 +129,14 @@ class Text:
             return str(value)
         shown = getattr(self, kind, None)
         if kind not in KINDS or shown is None:
-            raise KeyError(f"unknown format {kind!r}; allowed: {', '.join(KINDS)}")
+            from salesloop.errors import StageError
+
+            raise StageError(
+                f"format {kind!r}",
+                found="no such format",
+                allowed=", ".join(KINDS),
+                next_step="correct the table's formats",
+            )
         return shown(value)
 
     def measured(self, value: object, uom: object) -> str:

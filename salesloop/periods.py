@@ -57,8 +57,9 @@ def _calendar(country: str, year: int):
         return holidays.country_holidays(country, years=[year])
     except NotImplementedError:
         raise ParameterError(
-            "country in unit.yml", found=repr(country), allowed="an ISO code such as CN, US, DE"
-        ) from None
+            "country in unit.yml", found=repr(country), allowed="an ISO code such as CN, US, DE",
+            next_step="correct country in the unit's unit.yml",
+        ) from None  # fmt: skip
 
 
 def is_working_day(day: dt.date, country: str = "CN") -> bool:
@@ -153,7 +154,10 @@ def expand(label: object, fiscal_start: int = 1) -> list[pd.Period]:
         return [parse_period(text)]
     found = _LABEL.fullmatch(text)
     if not found:
-        raise ParameterError("period", found=repr(text[:40]), allowed="2026-10, 2026Q4 or 2026")
+        raise ParameterError(
+            "period", found=repr(text[:40]), allowed="2026-10, 2026Q4 or 2026",
+            next_step="correct the period in the plan file, or in the call",
+        )  # fmt: skip
     year = int(found[1]) - (fiscal_start != 1)
     first = pd.Period(f"{year:04d}-{fiscal_start:02d}", freq="M")
     months = [first + i for i in range(12)]

@@ -115,7 +115,11 @@ class Stage:
         unknown = {kind for kind in formats.values() if kind not in KINDS}
         absent = [column for column in [*formats, *(columns or ())] if column not in frame]
         if unknown or absent:
-            raise StageError(f"table {name}", found=f"formats {sorted(unknown)}, columns {absent} that do not exist")
+            raise StageError(
+                f"table {self.name}.{name}", found=", ".join([*map(repr, sorted(unknown)), *(f"no column {one!r}" for one in absent)]),
+                allowed=f"formats {', '.join(KINDS)}; the table's own columns",
+                next_step="correct formats and columns in the notebook",
+            )  # fmt: skip
         told = {key: plain(value) for key, value in (values or {}).items()}
         self._message(title, **told)
         frame = _rounded(frame.reset_index(drop=True), formats)
@@ -251,16 +255,22 @@ class Stage:
 
     def _new(self, kind: str, name: str) -> dict:
         if name in self.content[kind]:
-            raise StageError(f"{self.name}.{name}", found=f"two {kind} of this name", allowed="one")
+            raise StageError(
+                f"{self.name}.{name}", found=f"two {kind} of this name", allowed="one",
+                next_step="give one of them another name in the notebook",
+            )  # fmt: skip
         return self.content[kind]
 
     def _message(self, message: str, **values: object) -> str:
         if not self.text.has(message):
-            raise StageError(f"message {message}", found=f"not in the {self.text.lang} catalogue")
+            self.text.t(message)  # says that there is none
         try:
             return self.text.t(message, **values)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise StageError(f"message {message}", found=f"{type(error).__name__}: {error}") from None
+            raise StageError(
+                f"message {message}", found=f"{type(error).__name__}: {error}", allowed="a value for each of its fields",
+                next_step="correct what the notebook fills it with",
+            ) from None  # fmt: skip
 
     def _draft(self, name: str) -> Path:
         return self.folder / self.name / name

@@ -84,8 +84,9 @@ def themes(unit: str) -> Themes:
         if wrong:
             shape = "a list of theme ids" if kind is list else "one text"
             raise ParameterError(
-                f"themes.yml: {name}", found=f"{str(wrong[0])[:40]!r} holds something else", allowed=shape
-            )
+                f"themes.yml: {name}", found=f"{str(wrong[0])[:40]!r} holds something else", allowed=shape,
+                next_step="correct it in the unit's themes.yml",
+            )  # fmt: skip
     _only(dict.fromkeys((own.get("areas") or {}).values()), AREAS, "themes.yml: areas")
     together = {str(key): [str(one) for one in parts] for key, parts in (own.get("together") or {}).items()}
     return Themes(dict(own.get("names") or {}), together, dict(own.get("areas") or {}))
@@ -124,7 +125,10 @@ def _own(unit: str, file: str, sections: tuple[str, ...]) -> dict[str, Any]:
 def _only(found: dict, allowed: tuple[str, ...], where: str) -> None:
     unknown = sorted(set(map(str, found)) - set(allowed))
     if unknown:
-        raise ParameterError(where, found=", ".join(unknown)[:80], allowed=", ".join(allowed))
+        raise ParameterError(
+            where, found=", ".join(unknown)[:80], allowed=", ".join(allowed),
+            next_step=f"correct it in the unit's {where.partition(':')[0]}",
+        )  # fmt: skip
 
 
 def _by_language(shipped: dict, own: Any, where: str) -> dict[str, frozenset[str]]:
@@ -138,6 +142,7 @@ def _by_language(shipped: dict, own: Any, where: str) -> dict[str, frozenset[str
     ]
     if wrong:
         raise ParameterError(
-            f"voice.yml: {where}", found=type(wrong[0]).__name__, allowed='lists of words; quote "no" and "on"'
-        )
+            f"voice.yml: {where}", found=type(wrong[0]).__name__, allowed='lists of words; quote "no" and "on"',
+            next_step="correct it in the unit's voice.yml",
+        )  # fmt: skip
     return {lang: frozenset([*shipped[lang], *own.get(lang, [])]) for lang in ("en", "zh")}

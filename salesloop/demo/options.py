@@ -123,9 +123,14 @@ class Options:
 
         unknown = sorted(set(self.movement) - set(MOVEMENTS))
         if unknown:
-            raise ParameterError("movement", found=", ".join(unknown), allowed=", ".join(MOVEMENTS))
+            raise ParameterError(
+                "movement", found=", ".join(unknown), allowed=", ".join(MOVEMENTS), next_step="take some of these"
+            )
         if not 1 <= self.regions <= 4 or self.teams < self.regions or self.reps < self.teams:
-            raise ParameterError("sales force", allowed="1-4 regions, a team a region or more, a rep a team or more")
+            raise ParameterError(
+                "sales force", found=f"{self.regions} regions, {self.teams} teams, {self.reps} reps",
+                allowed="1-4 regions, a team a region or more, a rep a team or more", next_step="give other numbers",
+            )  # fmt: skip
 
 
 DEFAULT = Options(

@@ -122,7 +122,10 @@ class World:
             if rule.cause == word:
                 groups.setdefault(rule.where, []).append(rule)
         if len(groups) > MOST_SCOPES:
-            raise ParameterError("scopes of levers", found=str(len(groups)), allowed=f"{MOST_SCOPES} different ones")
+            raise ParameterError(
+                "scopes of levers", found=str(len(groups)), allowed=f"up to {MOST_SCOPES} different ones",
+                next_step="try fewer levers at once",
+            )  # fmt: skip
         mask = np.zeros(len(features["stage"]), dtype=np.int64)
         for bit, rules in enumerate(groups.values()):
             mask |= rules[0].holds(features).astype(np.int64) << bit

@@ -36,7 +36,10 @@ def make_bundle(
     folder = Path(period_dir)
     results = folder / "results"
     if not any(results.glob("*.json")):
-        raise ParameterError(f"report of {folder.name}", found="none", next_step="make report, then make bundle")
+        raise ParameterError(
+            f"report of {folder.name}", found="none", allowed="a month whose report was made",
+            next_step="make report, then make bundle",
+        )  # fmt: skip
     config = config or config_of(results)
     manner = manner_of(results, lang, config, hide_names=hide_names, linked=False)
     sheets = [

@@ -33,9 +33,14 @@ def take_picture(page: Path, picture: Path, *, width: int = 1060, height: int = 
     """
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
-        raise ParameterError("Chromium", found="not installed", next_step="apt-get install chromium")
+        raise ParameterError(
+            "Chromium", found="not installed", allowed="chromium or google-chrome on the PATH",
+            next_step="apt-get install chromium",
+        )  # fmt: skip
     if not page.is_file():
-        raise ParameterError(f"page {page.name}", found="no such file", next_step="make report")
+        raise ParameterError(
+            f"page {page.name}", found="no such file", allowed="a page of a report", next_step="make report"
+        )
     picture.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as profile:
         command = [

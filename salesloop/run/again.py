@@ -30,7 +30,10 @@ def verify(unit: str, period: str | pd.Period) -> list[str]:
     published = stage.read(place.target / publish.MANIFEST)
     if not published:
         raise ParameterError(
-            f"report of {unit} {month}", found="none", next_step=f"make report UNIT={unit} PERIOD={month}"
+            f"report of {unit} {month}",
+            found="none",
+            allowed="a month whose report was made",
+            next_step=f"make report UNIT={unit} PERIOD={month}",
         )
     with alone(unit, month):
         place.heal()

@@ -108,7 +108,7 @@ def _start(function: Callable[..., Any], args: tuple, pipe: Any, out: str) -> An
     wanted = environment.fixed(**({"SALESLOOP_OUT": out} if out else {}))
     with _starting, environment.during(wanted), _nobody_main():
         if _closed.is_set():
-            raise ChildDied("", found="the run was ended before it began")
+            raise _died("", "the run was ended before it began")
         try:
             process = _begun(start_method(), function, args, pipe, wanted)
         except (EOFError, ConnectionError):  # the warm parent could not be made: a cold start says why
@@ -154,19 +154,31 @@ def _answer(process: Any, pipe: connection.Connection, timeout: float) -> Any:
     while True:
         left = until - time.monotonic()
         if left <= 0 or not connection.wait([pipe, process.sentinel], left):
-            raise TimedOut(last, found=f"not done after {timeout:g} seconds", next_step="a longer limit")
+            raise TimedOut(
+                last, found=f"not done after {timeout:g} seconds", allowed=f"{timeout:g} seconds",
+                next_step="make it quicker, or run it with a longer limit (timeout)",
+            )  # fmt: skip
         try:
             if not pipe.poll():  # the process has ended; one that it left behind may still hold the pipe
                 raise EOFError
             kind, value = pipe.recv()
         except (EOFError, OSError):
-            raise ChildDied(last, found=_ending(process)) from None
+            raise _died(last, _ending(process)) from None
         if kind == "told":
             last = value
         elif kind == "raised":
             raise value
         else:
             return value
+
+
+def _died(last: str, found: str) -> ChildDied:
+    return ChildDied(
+        last,
+        found=found,
+        allowed="a process that ends by itself",
+        next_step="look at the memory that is free, and run it again",
+    )
 
 
 def _ending(process: Any) -> str:
@@ -214,15 +226,20 @@ def _work(function: Callable[..., Any], args: tuple, pipe: Any, wanted: dict[str
     except (SalesloopError, OSError) as error:
         answer = ("raised", error)
     except Exception as error:
-        answer = ("raised", StageError(function.__name__.replace("_", " "), found=why(error)))
+        answer = ("raised", _failed(function.__name__.replace("_", " "), why(error)))
     try:
         pipe.send(answer)
     except Exception as error:  # what cannot be sent is told by its kind
-        pipe.send(("raised", StageError(f"answer of {function.__name__}", found=type(error).__name__)))
+        pipe.send(("raised", _failed(f"answer of {function.__name__}", type(error).__name__)))
     pipe.close()
     with contextlib.suppress(Exception):
         atexit._run_exitfuncs()
     os._exit(0)
+
+
+def _failed(thing: str, found: str) -> StageError:
+    step = "repeat the command; if it comes again, report this line"
+    return StageError(thing, found=found, allowed="an end without an error", next_step=step)
 
 
 def _alone(wanted: dict[str, str]) -> None:

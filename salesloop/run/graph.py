@@ -68,7 +68,10 @@ def load(folder: Path | str) -> list[StageSpec]:
         if _FILE.fullmatch(file.name) and (spec := _read(file, problems))
     ]  # fmt: skip
     if not found and not problems:
-        problems.append(ParameterError("notebooks", found="none with metadata.salesloop", allowed="NN_stage.ipynb"))
+        problems.append(ParameterError(
+            "notebooks", found="none with metadata.salesloop", allowed="NN_stage.ipynb in the folder notebooks",
+            next_step="get the nine notebooks back, e.g. from git",
+        ))  # fmt: skip
     problems += [*_twice(found), *_unknown(found), *(p for spec in found for p in _parameter_problems(spec))]
     if not problems:
         problems += _circles(found)
@@ -82,18 +85,31 @@ def _read(file: Path, problems: list[SalesloopError]) -> StageSpec | None:
         said = content.get("metadata", {}).get("salesloop")
         cells = tuple(content["cells"]) if said else ()
     except (ValueError, KeyError, AttributeError, TypeError):
-        problems.append(ParameterError(file.name, found="no notebook of format 4", next_step="save it from JupyterLab"))
+        problems.append(ParameterError(
+            file.name, found="no notebook of format 4", allowed="a notebook as JupyterLab saves it",
+            next_step="save it from JupyterLab, or take it out of the folder",
+        ))  # fmt: skip
         return None
     if not said:
         return None
     name, needs = (said.get("stage"), said.get("needs", [])) if isinstance(said, dict) else (None, None)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        problems.append(ParameterError(f"{file.name}: metadata.salesloop.stage", allowed="a short lower-case name"))
+        problems.append(ParameterError(
+            f"{file.name}: metadata.salesloop.stage", found=_shown(name), allowed="a short lower-case name",
+            next_step="correct the notebook's metadata",
+        ))  # fmt: skip
         return None
     if not isinstance(needs, list) or not all(isinstance(need, str) for need in needs):
-        problems.append(ParameterError(f"{file.name}: metadata.salesloop.needs", allowed='a list such as ["forecast"]'))
+        problems.append(ParameterError(
+            f"{file.name}: metadata.salesloop.needs", found=_shown(needs), allowed='a list such as ["forecast"]',
+            next_step="correct the notebook's metadata",
+        ))  # fmt: skip
         return None
     return StageSpec(name, file, tuple(dict.fromkeys(needs)), cells)
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else repr(value)[:40]
 
 
 def source(cell: Mapping[str, Any]) -> str:
@@ -127,7 +143,7 @@ def _parameter_problems(spec: StageSpec) -> list[SalesloopError]:
     if not absent:
         return []
     return [ParameterError(f"{spec.file.name}: parameters", found=f"{', '.join(absent)} not set there",
-                           allowed="a cell that sets unit, period and as_of")]  # fmt: skip
+                           allowed="a cell that sets unit, period and as_of", next_step="set them in that cell")]  # fmt: skip
 
 
 def _twice(found: list[StageSpec]) -> list[SalesloopError]:
@@ -135,7 +151,8 @@ def _twice(found: list[StageSpec]) -> list[SalesloopError]:
     for spec in found:
         files.setdefault(spec.name, []).append(spec.file.name)
     return [
-        ParameterError(f"stage {name}", found=f"two notebooks: {', '.join(names)}", allowed="one")
+        ParameterError(f"stage {name}", found=f"two notebooks: {', '.join(names)}", allowed="one",
+                       next_step="give one of them another stage in its metadata")
         for name, names in files.items() if len(names) > 1
     ]  # fmt: skip
 
@@ -143,7 +160,8 @@ def _twice(found: list[StageSpec]) -> list[SalesloopError]:
 def _unknown(found: list[StageSpec]) -> list[SalesloopError]:
     names = {spec.name for spec in found}
     return [
-        ParameterError(f"{spec.file.name}: needs", found=f"unknown stage {need[:40]!r}", allowed=", ".join(sorted(names)))
+        ParameterError(f"{spec.file.name}: needs", found=f"unknown stage {need[:40]!r}", allowed=", ".join(sorted(names)),
+                       next_step="correct `needs` in the notebook's metadata")
         for spec in found for need in spec.needs if need not in names
     ]  # fmt: skip
 
@@ -157,7 +175,8 @@ def _circles(found: list[StageSpec]) -> list[SalesloopError]:
     if not left:
         return []
     told = "; ".join(f"{name} needs {', '.join(sorted(needs & left.keys()))}" for name, needs in sorted(left.items()))
-    return [ParameterError("needs of the notebooks", found=f"a circle: {told}", next_step="take one of them out")]
+    return [ParameterError("needs of the notebooks", found=f"a circle: {told}", allowed="stages that do not wait for each other",
+                           next_step="take one of them out")]  # fmt: skip
 
 
 def waits(stages: Iterable[StageSpec]) -> dict[str, set[str]]:

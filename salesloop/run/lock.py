@@ -29,8 +29,9 @@ def alone(unit: str, period: str) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise LockedError(
-            f"report of {unit} {period}", found="another run of it is under way", next_step="wait until it has ended"
-        ) from None
+            f"report of {unit} {period}", found="another run of it is under way", allowed="one at a time",
+            next_step="wait until it has ended, then repeat the command",
+        ) from None  # fmt: skip
     except OSError as error:
         raise unwritable(unit, error) from None
     try:

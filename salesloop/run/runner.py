@@ -90,7 +90,12 @@ def report(
     day = str(as_of) if as_of else None
     unknown = sorted(set(languages or ()) - set(LANGUAGES))
     if unknown:
-        raise ParameterError("languages", found=", ".join(map(repr, unknown)), allowed=", ".join(LANGUAGES))
+        raise ParameterError(
+            "languages",
+            found=", ".join(map(repr, unknown)),
+            allowed=", ".join(LANGUAGES),
+            next_step="name some of these",
+        )
     with alone(unit, month):
         place = publish.Place.of(unit, month, day)
         place.heal()
@@ -109,7 +114,10 @@ def snapshot(unit: str, period: str, as_of: str | None) -> Path:
     folder = paths.snapshot(unit, f"{period}@{as_of}" if as_of else period)
     if not (folder / "meta.json").is_file():
         raise ParameterError(
-            f"data of unit {unit!r}", found=f"none for {period}", next_step=f"make import UNIT={unit} DATA=folder"
+            f"data of unit {unit!r}",
+            found=f"none for {period}",
+            allowed="a month that an import has reached",
+            next_step=f"make import UNIT={unit} DATA=folder",
         )
     return folder
 
@@ -126,7 +134,10 @@ class Run:
         found = graph.load(paths.notebooks())
         self.stages = [replace(spec, needs=()) for spec in found if spec.name == CHECKIN_STAGE] if as_of else found
         if as_of and not self.stages:
-            raise ParameterError("check-in", found=f"no notebook of stage {CHECKIN_STAGE!r}")
+            raise ParameterError(
+                "check-in", found="no notebook for it", allowed=f"a notebook of stage {CHECKIN_STAGE!r}",
+                next_step="get notebooks/50_execution.ipynb back",
+            )  # fmt: skip
         self.inputs = stage.inputs(config, period, as_of, languages, frozen)
         self.base = stage.short(self.inputs)
         self.summary = RunSummary(config.unit, period, place.target)
@@ -149,7 +160,7 @@ class Run:
         except OSError as error:
             raise StageError(
                 f"report of {self.config.unit} {self.period}", found=error.strerror or type(error).__name__,
-                next_step="look at disk space and permissions; the last report stands",
+                allowed="a folder that can be written, with room", next_step="look at disk space and permissions; the last report stands",
             ) from None  # fmt: skip
         finally:
             files.remove(self.place.work)
@@ -215,7 +226,10 @@ class Run:
         if "as_of" in spec.parameters:
             given["as_of"] = self.as_of
         elif self.as_of:
-            raise ParameterError(f"{spec.file.name}: parameters", found="as_of not set there", allowed="as_of = None")
+            raise ParameterError(
+                f"{spec.file.name}: parameters", found="as_of not set there", allowed="as_of = None",
+                next_step="set it in the cell tagged `parameters`",
+            )  # fmt: skip
         home = "../../../index.{lang}.html" if self.as_of else ""
         gaps = tuple(self.summary.gaps) if spec.name == graph.BRIEF else ()
         return Task(spec.name, str(spec.file), str(self.place.work), given, self.languages, gaps, home)

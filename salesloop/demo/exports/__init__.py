@@ -42,7 +42,9 @@ def export(
         The files, in order of name. The same company and day give the same bytes.
     """
     if shape not in SHAPES:
-        raise ParameterError("shape", found=repr(shape)[:40], allowed=", ".join(SHAPES))
+        raise ParameterError(
+            "shape", found=repr(shape)[:40], allowed=", ".join(SHAPES), next_step="name one of them as `shape`"
+        )
     day = as_of or company.today
     folder.mkdir(parents=True, exist_ok=True)
     code = encoding or ("utf-8" if shape == "zoho" else "utf-8-sig")

@@ -69,16 +69,18 @@ def _text(value: Any) -> str:
 
 
 def _problems(name: str, body: Any, file: str) -> list[SalesloopError]:
-    where = f"{file}: {name[:40]}"
+    where, step = f"{file}: {name[:40]}", f"correct this rule in {file}"
     if not isinstance(body, Mapping) or not isinstance(body.get("when"), Mapping):
-        return [ParameterError(where, found="no conditions", allowed="a mapping with table and when")]
-    made: list[SalesloopError] = [ParameterError(f"{where}.{str(key)[:40]}", found="an unknown key", allowed=", ".join(_KEYS))
+        return [ParameterError(where, found="no conditions", allowed="a mapping with table and when", next_step=step)]
+    made: list[SalesloopError] = [ParameterError(f"{where}.{str(key)[:40]}", found="an unknown key", allowed=", ".join(_KEYS), next_step=step)
             for key in body if key not in _KEYS]  # fmt: skip
     if body.get("table") not in TABLES:
-        made.append(ParameterError(f"{where}.table", found=str(body.get("table"))[:40], allowed=", ".join(TABLES)))
+        made.append(ParameterError(f"{where}.table", found=str(body.get("table"))[:40], allowed=", ".join(TABLES),
+                                   next_step=step))  # fmt: skip
     for column, condition in body["when"].items():
         if not all(_readable(part) for part in _text(condition).split(" or ")):
-            made.append(ParameterError(f"{where}.when.{column}", found=_text(condition)[:40], allowed=_ALLOWED))
+            made.append(ParameterError(f"{where}.when.{column}", found=_text(condition)[:40], allowed=_ALLOWED,
+                                       next_step=step))  # fmt: skip
     return made
 
 

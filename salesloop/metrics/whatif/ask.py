@@ -44,8 +44,7 @@ def scenario(book: Any, asked: dict[str, Any] | list[dict[str, Any]], *, sim: Si
     ------
     ParameterError
         A lever, a stage, a column or a value that is not known; all problems at once.
-    StageError
-        There are too few closed deals to simulate from.
+        Or there are too few closed deals to simulate from.
     """
     if sim is None:
         known = book.deals()
@@ -53,8 +52,9 @@ def scenario(book: Any, asked: dict[str, Any] | list[dict[str, Any]], *, sim: Si
         sim = simulation(book, forecast.deals.without(known, leaks["column"].tolist()))
     if not sim.ready:
         raise ParameterError(
-            "scenario", found=f"{sim.model.n_closed} closed deals", allowed="about 5 closed deals, one won or more"
-        )
+            "scenario", found=f"{sim.model.n_closed} closed deals", allowed="about 5 closed deals, one won or more",
+            next_step="take a later month, or import an export that holds closed deals",
+        )  # fmt: skip
     changes = parse(asked, sim)
     after = sim.run(changes)
     return table(sim.base, after, sim.months)
@@ -75,15 +75,31 @@ def parse(asked: dict[str, Any] | list[dict[str, Any]], sim: Simulation) -> tupl
 
 def _change(lever: str, how: dict[str, Any], sim: Simulation) -> Change:
     if lever not in LEVERS:
-        raise ParameterError(f"lever {str(lever)[:40]!r}", allowed=", ".join(LEVERS))
+        raise ParameterError(
+            f"lever {str(lever)[:40]!r}",
+            found="no such lever",
+            allowed=", ".join(LEVERS),
+            next_step="name one of these",
+        )
     change, stage, model = how.pop("change", None), how.pop("stage", None), sim.model
     if not isinstance(change, (int, float)) or not np.isfinite(change) or change <= -1:
-        raise ParameterError(f"{lever}: change", found=repr(change)[:40], allowed="a number above -1, such as 0.05")
+        raise ParameterError(
+            f"{lever}: change", found=repr(change)[:40], allowed="a number above -1, such as 0.05",
+            next_step=f'ask for {{"{lever}": {{"change": 0.05}}}}',
+        )  # fmt: skip
     if stage is not None and (stage not in model.stages or lever not in ("conversion", "cycle")):
         allowed = ", ".join(model.stages) if lever in ("conversion", "cycle") else f"no stage for {lever}"
-        raise ParameterError(f"{lever}: stage", found=repr(stage)[:40], allowed=allowed)
+        raise ParameterError(
+            f"{lever}: stage",
+            found=repr(stage)[:40],
+            allowed=allowed,
+            next_step="name one of these, or leave `stage` out",
+        )
     if len(how) > 1:
-        raise ParameterError(f"{lever}: columns", found=", ".join(map(str, how)), allowed="one column and its value")
+        raise ParameterError(
+            f"{lever}: columns", found=", ".join(map(str, how))[:80], allowed="one column and its value",
+            next_step="ask for one column at a time",
+        )  # fmt: skip
     column, value = next(iter(how.items()), (None, None))
     _known(lever, column, value, sim.deals)
     where: dict[str, Any] = {"stage": stage, "column": column, "value": value}
@@ -98,11 +114,15 @@ def _known(lever: str, column: str | None, value: Any, deals: pd.DataFrame) -> N
         return
     if column not in deals:
         raise ParameterError(
-            f"{lever}: column {str(column)[:40]!r}", allowed="a column of the deals, such as segment or product"
-        )
+            f"{lever}: column {str(column)[:40]!r}", found="not in the deals",
+            allowed="a column of the deals, such as segment or product", next_step="book.deals().columns lists them",
+        )  # fmt: skip
     values = sorted(deals[column].dropna().astype(str).unique())
     if str(value) not in values:
-        raise ParameterError(f"{lever}: {column}", found=repr(value)[:40], allowed=", ".join(values[:12]))
+        raise ParameterError(
+            f"{lever}: {column}", found=repr(value)[:40], allowed=", ".join(values[:12]) or "nothing: the column is empty",
+            next_step="take one of these values",
+        )  # fmt: skip
 
 
 def going_on(sim: Simulation, *, stage: str | None, column: str | None, value: Any) -> float:
