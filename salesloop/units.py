@@ -10,7 +10,13 @@ from salesloop.schema import PLAN_TABLES, TABLES
 
 _COUNTRY = {"CNY": ("CN", "Asia/Shanghai"), "USD": ("US", "America/New_York"), "EUR": ("DE", "Europe/Berlin"),
             "GBP": ("GB", "Europe/London"), "JPY": ("JP", "Asia/Tokyo"), "HKD": ("HK", "Asia/Hong_Kong"),
-            "INR": ("IN", "Asia/Kolkata"), "AUD": ("AU", "Australia/Sydney"), "CAD": ("CA", "America/Toronto")}  # fmt: skip
+            "INR": ("IN", "Asia/Kolkata"), "AUD": ("AU", "Australia/Sydney"), "CAD": ("CA", "America/Toronto"),
+            "CHF": ("CH", "Europe/Zurich"), "SGD": ("SG", "Asia/Singapore"), "TWD": ("TW", "Asia/Taipei"),
+            "KRW": ("KR", "Asia/Seoul"), "SEK": ("SE", "Europe/Stockholm"), "NOK": ("NO", "Europe/Oslo"),
+            "DKK": ("DK", "Europe/Copenhagen"), "PLN": ("PL", "Europe/Warsaw"), "CZK": ("CZ", "Europe/Prague"),
+            "BRL": ("BR", "America/Sao_Paulo"), "MXN": ("MX", "America/Mexico_City"), "NZD": ("NZ", "Pacific/Auckland"),
+            "ZAR": ("ZA", "Africa/Johannesburg"), "AED": ("AE", "Asia/Dubai"), "THB": ("TH", "Asia/Bangkok"),
+            "MYR": ("MY", "Asia/Kuala_Lumpur"), "IDR": ("ID", "Asia/Jakarta"), "VND": ("VN", "Asia/Ho_Chi_Minh")}  # fmt: skip
 _TEMPLATE = """\
 # What this unit is. Every key has a default; delete what you do not need. Unknown keys are refused.
 unit: {unit}

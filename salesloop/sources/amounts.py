@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -58,12 +59,6 @@ def amount(sheet: Sheet, entry: FileMapping, match: Match, notes: Notes) -> None
     if entry.table not in ("opportunities", "orders") or not len(sheet):
         return
     if {"amount", "_est_amount", "_won_amount"} & {*entry.columns}:
-        rivals = [label for label in match.rivals.get("amount", []) if _is_money(sheet, label)]
-        if rivals:
-            told = ", ".join(map(repr, rivals))
-            notes.assumptions.append(
-                f"{entry.file}: the amount is {entry.columns['amount']!r}; {told} could be it as well"
-            )
         return
     found = [label for label in sheet.labels if label not in entry.columns.values() and _is_money(sheet, label)]
     if found:
@@ -72,6 +67,67 @@ def amount(sheet: Sheet, entry: FileMapping, match: Match, notes: Notes) -> None
         notes.ask(entry, "columns.amount", f"which column is the amount: {told}? delete the line if none is")
     else:
         notes.assumptions.append(f"{entry.file}: no amount: nothing can be told of money")
+
+
+def rivals(sheet: Sheet, entry: FileMapping, match: Match, notes: Notes) -> None:
+    """Decide between several columns of money: one of won deals alone holds for them; a doubt that changes sums is asked."""
+    chosen = entry.columns.get("amount", "")
+    others = [label for label in dict.fromkeys(match.rivals.get("amount", [])) if label not in entry.columns.values()]
+    others = [label for label in others if _is_money(sheet, label)]
+    if chosen not in sheet.cells or not others or match.kind is None:
+        return
+    of_won = next((label for label in others if _of_won_deals(sheet, entry, label)), None)
+    if of_won and "_won_amount" not in entry.columns and entry.table == "opportunities":
+        entry.columns = {**entry.columns, "_won_amount": of_won}
+        titled = next((pair for text in sheet.titles if any(pair := labels.unit_of_title(text))), (0, None))
+        if shift := labels.unit_of(of_won)[0] or titled[0]:
+            entry.units = {**entry.units, of_won: shift}
+        notes.assumptions.append(f"{entry.file}: the amount is {of_won!r} for won deals, else {chosen!r}")
+        return
+    told = ", ".join(map(repr, others))
+    rank = min(
+        (rank for column, rank in match.kind.exact.get(labels.key(chosen), []) if column == "amount"), default=99
+    )
+    alike = [label for label in others if labels.key(label) == labels.key(chosen) or rank > _SURE]
+    if any(_differ(sheet, entry, chosen, label) for label in alike):
+        entry.columns = {**entry.columns, "amount": ASK}
+        notes.ask(entry, "columns.amount", f"which column is the amount: {chosen!r}, {told}? their sums differ")
+    else:
+        notes.assumptions.append(f"{entry.file}: the amount is {chosen!r}; {told} could be it as well")
+
+
+_SURE = 4
+"""The first labels of amounts say plainly that they are the deal's."""
+
+
+def _of_won_deals(sheet: Sheet, entry: FileMapping, label: str) -> bool:
+    """Return whether a column is filled for nearly all won deals and hardly any other."""
+    known, status = entry.values.get("status", {}), entry.columns.get("status", "")
+    if status not in sheet.cells or "won" not in known.values():
+        return False
+    cells = sheet.cells[status]
+    names = pa.array([text for text, meaning in known.items() if meaning == "won"], pa.string())
+    won = pc.is_in(cells.dictionary, value_set=names).take(cells.indices).to_numpy(zero_copy_only=False)
+    value = _sums(sheet, entry, label)
+    filled = np.isfinite(value) & (value != 0)
+    return bool(won.any() and not won.all() and filled[won].mean() > 0.9 and filled[~won].mean() < 0.1)
+
+
+def _sums(sheet: Sheet, entry: FileMapping, label: str) -> np.ndarray:
+    cells = sheet.cells[label]
+    found = values.numbers(
+        cells.dictionary,
+        chinese=sheet.chinese,
+        shift=labels.unit_of(label)[0],
+        decimal="," if entry.decimal == "," else ".",
+    )
+    return pc.cast(found.value, pa.float64()).take(cells.indices).to_numpy(zero_copy_only=False)
+
+
+def _differ(sheet: Sheet, entry: FileMapping, one: str, other: str) -> bool:
+    a, b = (_sums(sheet, entry, label) for label in (one, other))
+    both = np.isfinite(a) & np.isfinite(b)
+    return bool(both.any() and abs(a[both].sum() - b[both].sum()) > 0.005 * abs(a[both]).sum())
 
 
 def _is_money(sheet: Sheet, label: str) -> bool:

@@ -183,7 +183,12 @@ def _source_total(made: Frame) -> None:
     made.report.source_total = f"{total:f}" if total is not None else None
     stated = made.sheet.stated.get(made.entry.columns.get("amount", ""))
     if stated:
-        said = values.money(values.numbers(pa.array([stated]), chinese=made.sheet.chinese).value)[0].as_py()
+        label = made.entry.columns["amount"]
+        found = values.numbers(
+            pa.array([stated]), chinese=made.sheet.chinese, shift=made.entry.units.get(label, 0),
+            decimal="," if made.entry.decimal == "," else ".",
+        )  # fmt: skip
+        said = values.money(found.value)[0].as_py()
         if said is not None:
             made.report.source_total = f"{said:f}"
             same = said == total
@@ -242,7 +247,10 @@ def extra_labels(sheet: Sheet, entry: FileMapping) -> list[str]:
     return [
         label
         for label in sheet.labels
-        if label not in stored and label not in entry.months and label not in entry.entered and labels.key(label) != "knownat"
+        if label not in stored
+        and label not in entry.months
+        and label not in entry.entered
+        and labels.key(label) != "knownat"
     ]
 
 

@@ -108,8 +108,9 @@ def _amount(frame: Frame) -> None:
     won = pc.fill_null(pc.equal(frame.get("status"), "won"), False)
     nothing = pa.scalar(None, values.MONEY)
     actual = pc.if_else(won, frame.get("_won_amount"), nothing)
-    frame.columns["amount"] = pc.coalesce(frame.get("amount"), actual, frame.get("_est_amount"))
-    names = " for won deals, else ".join(repr(frame.label(name)) for name in have)
+    frame.columns["amount"] = pc.coalesce(actual, frame.get("amount"), frame.get("_est_amount"))
+    told = [*have[:1], *(name for name in ("amount", *have[1:]) if frame.has(name))]
+    names = " for won deals, else ".join(repr(frame.label(name)) for name in dict.fromkeys(told))
     frame.report.notes.append(f"the amount is {names}")
 
 

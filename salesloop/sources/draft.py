@@ -289,6 +289,7 @@ def complete(
     for name in ("dates", "units", "percent", "decimal", "currency", "values", "key", "repeats"):
         setattr(entry, name, getattr(working, name))
     if fresh:
+        amounts.rivals(sheet, entry, match, notes)
         amounts.sound(sheet, entry, notes)
     _tell_stand_ins(entry, notes)
     questions = {question.place for question in notes.questions}
@@ -310,7 +311,7 @@ def _tell_stand_ins(entry: FileMapping, notes: Notes) -> None:
     if (
         label
         and entry.table == "opportunities"
-        and not any(word in key(label) for word in ("creat", "创建", "建立", "录入", "opened"))
+        and not any(word in key(label) for word in ("creat", "创建", "建立", "录入", "opened", "作成", "erstell", "angelegt", "erfasst", "création", "creación"))
     ):
         notes.assumptions.append(f"{entry.file}: {label!r} stands for the day of creation")
     if entry.table == "opportunities" and not {"owner", "owner_id"} & {*entry.columns}:

@@ -78,16 +78,19 @@ def dates(sheet: Sheet, entry: FileMapping, notes: Notes, elsewhere: dict[str, s
                     f"{entry.file}: {label!r} is {order.word}; the mapping's {said} has impossible days"
                 )
             entry.dates = {**entry.dates, label: order.word}  # type: ignore[dict-item]
-    sure = {order.separator: order.word for order in found.values() if order.word in ("dmy", "mdy", "ymd")}
+    sure: dict[str, set[str]] = {}
+    for order in found.values():
+        if order.word in ("dmy", "mdy", "ymd"):
+            sure.setdefault(order.separator, set()).add(order.word)
     open_labels = [label for label, order in found.items()
                    if order.word in ("", "mixed") and entry.dates.get(label) in (None, ASK)]  # fmt: skip
     if not open_labels:
         return
-    known = {sure[found[label].separator] for label in open_labels if found[label].separator in sure}
+    known = set().union(*(sure.get(found[label].separator, set()) for label in open_labels))
     word, why = (known.pop(), "as in the file's other columns") if len(known) == 1 else ("", "")
     if not word:
         word, why = _by_sequence(sheet, entry, open_labels)
-    if not word:
+    if not word and not known:
         others = set().union(*(elsewhere.get(found[label].separator, set()) for label in open_labels))
         word, why = (others.pop(), "as in the other files") if len(others) == 1 else ("", "")
     if word and any(found[label].word == "mixed" for label in open_labels):
@@ -128,7 +131,8 @@ def _by_sequence(sheet: Sheet, entry: FileMapping, open_labels: list[str]) -> tu
             pair = entry.columns.get(first), entry.columns.get(last)
             if pair[0] is None or pair[1] is None or pair[0] == pair[1] or not {*pair} & {*open_labels}:
                 continue
-            us, ok = zip(*(_row_moments(sheet, str(label), word) for label in pair))
+            own = {label: word if label in open_labels else entry.dates.get(str(label), word) for label in pair}
+            us, ok = zip(*(_row_moments(sheet, str(label), own[label]) for label in pair))
             both = ok[0] & ok[1]
             total += int((us[0][both] // moments.DAY > us[1][both] // moments.DAY).sum())
         broken[word] = total

@@ -170,13 +170,18 @@ def _join(built: Built, name: str, column: str, target: str, known: Names, *, fa
     if not known.exact:
         _set(built, name, target, pc.coalesce(have, said) if fallback else have)
         return
+    names = {one: name for name, bearers in known.exact.items() for one in bearers}
+    ids = names.keys() - known.exact.keys()
     found: dict[str, str | None] = {}
     how: dict[str, str] = {}
     for text in _counts(said.filter(without)):
-        found[text], how[text] = known.find(text)
+        found[text], how[text] = (text, "id") if text in ids else known.find(text)
         if how[text] == "none" and fallback:
             found[text] = text
     _set(built, name, target, pc.coalesce(have, _map(said, found)))
+    by_id: dict[str, str | None] = {text: names[text] for text in found if how[text] == "id"}
+    if by_id:
+        _set(built, name, column, pc.coalesce(_map(said, by_id), said))
     loose = [text for text in how if how[text] == "loose"]
     if loose:
         built.assumptions.append(

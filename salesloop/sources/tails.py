@@ -25,7 +25,7 @@ def tidied(sheet: Sheet) -> Sheet:
         return sheet
     keep = np.ones(len(sheet), bool)
     grouped = {label for label in sheet.labels if label.rstrip().endswith(("↑", "↓", "▲", "▼"))}
-    usual = _usual(sheet)
+    usual, breaks = _usual(sheet), []
     for at in _candidates(sheet):
         cells = _cells(sheet, at)
         if (group := _subtotal_of(sheet, cells, usual)) is not None:
@@ -33,6 +33,7 @@ def tidied(sheet: Sheet) -> Sheet:
             _aside(sheet, keep, at, cells, total=True)
         elif header.is_total(cells) or _is_count(cells, usual):
             _aside(sheet, keep, at, cells, total=True)
+            breaks.append(at)
             if at >= len(sheet) - 5 and header.is_total(cells):
                 sheet.stated = {
                     label: text for label, text in zip(sheet.labels, cells) if text and not header.is_total([text])
@@ -41,10 +42,27 @@ def tidied(sheet: Sheet) -> Sheet:
             _aside(sheet, keep, at, cells, total=False)
             _group_title(sheet, keep, at, usual)
     _remarks_at_the_end(sheet, keep, usual)
+    starts = _starts(keep, breaks)
     made = sheet.take(keep) if not keep.all() else sheet
+    grouped |= {label for label in made.labels if _once_a_group(made, label, starts)}
     for label in _outline(made, grouped):
         _fill_down(made, label)
     return made
+
+
+def _starts(keep: np.ndarray, breaks: list[int]) -> set[int]:
+    """Return which of the rows that are kept are the first ones of the groups that end with a total."""
+    place = np.cumsum(keep) - 1
+    after = ((at + 1 + np.flatnonzero(keep[at + 1 :])[:1]) for at in breaks)
+    return {0, *(int(place[row[0]]) for row in after if len(row))}
+
+
+def _once_a_group(sheet: Sheet, label: str, starts: set[int]) -> bool:
+    """Return whether a column is filled in the first row of each group alone."""
+    if len(starts) < 2 or not sheet.filled(label) == len(starts) < len(sheet):
+        return False
+    filled = np.flatnonzero(~values.is_empty(sheet.cells[label]).to_numpy(zero_copy_only=False))
+    return {*filled.tolist()} == starts
 
 
 def _outline(sheet: Sheet, grouped: set[str]) -> list[str]:
@@ -83,6 +101,7 @@ def _candidates(sheet: Sheet) -> list[int]:
     for place, label in enumerate(sheet.labels):
         texts = sheet.cells[label].dictionary
         said = pc.is_in(texts, value_set=pa.array([*_COUNTED, label] if place < _FIRST else _COUNTED))
+        said = pc.or_(said, pc.match_substring_regex(texts, _STARTS + r"\W*$"))
         if place < _FIRST:
             said = pc.or_(
                 said, pc.match_substring_regex(texts, _STARTS + r"|(?i)(total|gesamt|合计|总计|小计|汇总|合計|小計)$")

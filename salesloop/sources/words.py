@@ -18,6 +18,7 @@ _OF = {
     ("feedback", "scale"): "scale", ("feedback", "respondent"): "respondent",
     ("forecast_calls", "category"): "forecast_category",
 }  # fmt: skip
+_RIVAL = re.compile("competit|rival|wettbewerb|concurren|competencia|concorren|竞争对手|竞品|友商|对手|競合|他社")
 _BOUNDARY = re.compile(r"[^\w]+")
 
 
@@ -39,6 +40,8 @@ def meaning(text: str, words: str) -> str | None:
     ('lost', 'void', 'lost')
     >>> [meaning(text, "status") for text in ("Abgeschlossen – gewonnen", "Fermé perdu", "受注予定", "100% - Won")]
     ['won', 'lost', 'open', 'won']
+    >>> meaning("6. Competitor won", "status"), meaning("竞争对手中标", "status")
+    ('lost', 'lost')
     """
     said = _bare(text)
     for word, lists in _words()[words].items():
@@ -47,7 +50,7 @@ def meaning(text: str, words: str) -> str | None:
     loose = _BOUNDARY.sub(" ", said)
     for word, lists in _words()[words].items():
         if any(_holds(said, loose, part) for part in lists[1]):
-            return word
+            return "lost" if words == "status" and word == "won" and _RIVAL.search(said) else word
     return None
 
 

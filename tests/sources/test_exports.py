@@ -350,3 +350,69 @@ def test_a_stated_day_before_the_names_is_the_day_of_all(put, unit):
     folder = _months(put, [f"deals_2026-0{m}-28.csv" for m in (3, 4, 5)])
     (landing,) = sources.series(folder, unit, as_of=dt.date(2026, 5, 1))
     assert landing.as_of == dt.date(2026, 5, 1)
+
+
+def test_subtotals_in_any_column_and_groups_that_they_end(put, unit):
+    page = [
+        ["Deals by owner"],
+        [],
+        ["Deal Owner", "Deal Name", "Account Name", "Stage", "Amount", "Closing Date", "Created Time"],
+    ]
+    for owner, deals in (("Ann", ("A", "B")), ("Bob", ("C", "D"))):
+        page += [
+            [owner if at == 0 else None, name, "Acme", "Closed Won", 10.0, "31/01/2026", "13/01/2026"]
+            for at, name in enumerate(deals)
+        ]
+        page.append([None, None, None, "Subtotal", 20.0])
+    page.append(["Grand Total", None, None, None, 40.0])
+    landing = sources.load(_book(put, "Deals by Owner.xlsx", {"x": page}), unit)
+    assert [row["owner"] for row in _deals(landing)] == ["Ann", "Ann", "Bob", "Bob"]
+    assert landing.files[0].rejected == 3 and "the file's own total agrees" in landing.files[0].notes
+
+
+def test_a_total_in_the_unit_of_the_title(put, unit):
+    head = ["商机名称", "客户名称", "负责人", "销售阶段", "预计成交金额", "创建时间", "实际成交日期"]
+    rows = [[name, "甲", "张三", "赢单", 1.5, "2026年1月5日", "2026年3月5日"] for name in "ABC"]
+    page = [["商机明细（单位：万元）"], head, *rows, ["合计", None, None, None, 4.5]]
+    landing = sources.load(_book(put, "商机.xlsx", {"x": page}), unit)
+    assert [float(row["amount"]) for row in _deals(landing)] == [15000.0] * 3
+    assert landing.files[0].source_total == "45000.00" and "the file's own total agrees" in landing.files[0].notes
+
+
+def test_orders_of_day_and_month_that_differ_in_one_file_are_not_carried_over(put, unit):
+    head = "Deal ID,Deal,Owner,Stage,Amount,Created Date,Closed Date,Expected Close Date\n"
+    rows = [f"{n},D{n},Ann,Won,9,0{n}/2{n}/2026,2{n}/0{n}/2026,0{n}/0{n + 1}/2026" for n in range(1, 6)]
+    landing = sources.load(put("deals.csv", head + "\n".join(rows)), unit)
+    assert [row["expected_close"] for row in _deals(landing)] == [dt.date(2026, n + 1, n) for n in range(1, 6)]
+    unsure = [row.rpartition(",")[0] + f",1{n % 2}/1{n % 3}/2026" for n, row in enumerate(rows)]
+    with pytest.raises(DataError, match="Expected Close Date"):
+        sources.load(put("sales deals.csv", head + "\n".join(unsure)), unit)
+
+
+def test_columns_of_money_that_differ_are_asked_about(put, unit):
+    rows = "\n".join(f"{n},D{n},Ann,Won,{n * 1000},{n * 3000},2026-01-0{n},2026-02-0{n}" for n in range(1, 6))
+    for first, second in (("ARR", "TCV"), ("Amount", "Amount")):
+        file = put(f"deals {first}.csv", f"Deal ID,Deal,Owner,Stage,{first},{second},Created,Closed\n{rows}")
+        with pytest.raises(DataError, match="which column is the amount"):
+            sources.load(file, unit)
+
+
+def test_an_amount_of_won_deals_alone_holds_for_them(put, unit):
+    rows = [
+        f"{n},甲{n},张三,{'赢单' if n < 4 else '方案报价'},{n * 1000},{n * 900 if n < 4 else ''},2026-01-0{n},{'2026-02-01' if n < 4 else ''}"
+        for n in range(1, 8)
+    ]
+    file = put(
+        "商机.csv", "商机编号,商机名称,负责人,销售阶段,预计金额,合同金额,创建时间,实际成交日期\n" + "\n".join(rows)
+    )
+    landing = sources.load(file, unit)
+    assert [float(row["amount"]) for row in _deals(landing)] == [900.0, 1800.0, 2700.0, 4000.0, 5000.0, 6000.0, 7000.0]
+
+
+def test_ids_in_the_place_of_account_names(put, unit):
+    put("Accounts.csv", "Id,Account_Name,Industry\n71,Acme,Retail\n72,Bolt,Retail\n")
+    file = put("Deals.csv", "Id,Deal_Name,Owner,Amount,Closing_Date,Stage,Account_Name,Created_Time\n"
+               "1,A,9,10,2026-03-01,Closed Won,71,2026-01-02T10:00:00+08:00\n2,B,9,20,2026-03-01,Closed Won,72,2026-01-02T10:00:00+08:00\n")  # fmt: skip
+    deals = _deals(sources.load(file.parent, unit))
+    assert [(row["account_id"], row["account"]) for row in deals] == [("71", "Acme"), ("72", "Bolt")]
+    assert "unknown_account" not in sources.load(file.parent, unit).files[1].by_rule
