@@ -144,7 +144,7 @@ def test_the_promise_of_such_an_action_is_one_thing_done_and_no_number_of_deals(
     assert line is not None and (line["measure"], line["value"], line["uom"]) == ("theme_share", 1.0, "count")
     asked = SimpleNamespace(id="action:f1", value=1.0)
     for done, outcome in ((1.0, "met"), (0.0, "missed"), (math.nan, "not_measurable")):
-        assert review._action(asked, pd.DataFrame({"id": ["f1"], "done": [done], "of": [1]}))[2] == outcome
+        assert review.grading._action(asked, pd.DataFrame({"id": ["f1"], "done": [done], "of": [1]}))[2] == outcome
 
 
 def test_proposed_actions_go_out_as_a_workbook_and_come_back_with_their_measure(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import math
 import pandas as pd
 import pytest
 
+from salesloop.messages import Text
 from salesloop.metrics import review
 
 OCT = pd.Period("2026-10", "M")
@@ -127,3 +128,21 @@ def test_what_ifs_that_fall_due_together_share_the_surplus_by_what_each_promised
     assert shared["actual"].sum() == pytest.approx(alone["actual"])
     assert shared["actual"].iloc[1] == pytest.approx(3 * shared["actual"].iloc[0])
     assert (shared["outcome"] == "inside").tolist() == shared["actual"].between(shared["low"], shared["high"]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("lang", "row"),
+    [
+        ("en", ["target", "bookings", "company", "Oct 2026", "Aug 2026", "missed", "88.5%", "–", "–"]),
+        ("zh", ["目标", "签约额", "公司", "2026年10月", "2026年8月", "未达成", "88.5%", "–", "–"]),
+    ],
+)
+def test_the_figures_table_names_promises_in_words(lang, row):
+    shown = review.measured(graded(FORECAST, TARGET).reset_index())
+    formats = {name: kind for name, kind in review.FORMATS.items() if name in shown} | review.SHARES
+    told = [
+        [Text(lang, "CNY").show(one[name], formats[name], "review") for name in shown]
+        for one in shown.to_dict("records")
+    ]
+    assert told[1] == row
+    assert "115.0%" in told[0]
