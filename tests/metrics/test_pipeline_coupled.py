@@ -69,8 +69,10 @@ def test_what_is_drawn_has_the_mean_that_was_expected(ready, change):
         number = part.term.numbers * (1 + (change.volume - 1) * change.applies(part.past.deals))[:, None]
         worth = (number[:, :, None] * chance).sum(axis=(1, 2)) @ part.past.size * ready.model.drift.mean()
         drawn = np.zeros(N)
-        for _, won in coupled.wins(part, change):
+        for won in map(part.wins, range(12)):
             drawn += np.bincount(won.draw, weights=won.value, minlength=N)
+        for _, draw, value in coupled.moved(part, change):
+            drawn += np.bincount(draw, weights=value, minlength=N)
         assert drawn.mean() == pytest.approx(worth, abs=4 * drawn.std() / np.sqrt(N))
 
 

@@ -14,8 +14,8 @@ from salesloop.metrics.pipeline.propagate import Change, Changes, each, factor
 MORE = "more_"
 
 
-def wins(part: Coming, change: Changes) -> Iterator[tuple[int, Wins]]:
-    """Yield the wins of one part with a change: the month that they were picked for, and the wins.
+def moved(part: Coming, change: Changes) -> Iterator[tuple]:
+    """Yield what a change does to the wins of one part: month ahead, draw, and the money that comes in or goes.
 
     Parameters
     ----------
@@ -24,19 +24,26 @@ def wins(part: Coming, change: Changes) -> Iterator[tuple[int, Wins]]:
     change : Change or tuple of Change, optional
         What is made different.
     """
-    months, size = range(len(part.won)), factor(change, "size", part.past.deals)
-    after = expected(part, change)
+    size, after = factor(change, "size", part.past.deals), expected(part, change)
+    if (size != 1).any():
+        for month in range(len(part.won)):
+            yield _resized(part.wins(month), size)
     if after is None:
-        for month in months:
-            yield month, _sized(part.wins(month), size)
         return
     made = flow(part.expected.sum(axis=1), after.sum(axis=1))
-    for month in months:
-        for some in _kept(part, part.wins(month), made, month):
-            yield month, _sized(some, size)
+    for month in np.flatnonzero((made.stay < 1.0).any(axis=0)).tolist():
+        yield from _leaving(part, part.wins(month), made, size)
     for month, won in enumerate(_more(part, made.more, after)):
         if won.any():
-            yield month, _sized(picked(part, won, made.more[:, month], month, MORE), size)
+            some = picked(part, won, made.more[:, month], month, MORE)
+            yield some.month, some.draw, some.value * size.take(some.row)
+
+
+def _resized(some: Wins, size: np.ndarray) -> tuple:
+    """Return what wins bring more when their amounts are others."""
+    ratio = size.take(some.row)
+    other = ratio != 1
+    return some.month, some.draw[other], (some.value * (ratio - 1.0))[other]
 
 
 def expected(part: Coming, change: Changes) -> np.ndarray | None:
@@ -84,29 +91,20 @@ def _monthly(changes: list[Change], what: str, part: Coming, months: int) -> np.
     return made
 
 
-def _sized(some: Wins, size: np.ndarray) -> Wins:
-    return some._replace(value=np.round(some.value * size.take(some.row)))
-
-
-def _kept(part: Coming, some: Wins, made: Flow, month: int) -> Iterator[Wins]:
-    """Yield the wins of a month that stay, and those that move to another."""
-    edge = np.round(made.stay[:, month] * FINE).astype(np.int64)
+def _leaving(part: Coming, some: Wins, made: Flow, size: np.ndarray) -> Iterator[tuple]:
+    """Yield the wins that do not stay in their month: out of it, and into another."""
+    edge = np.round(made.stay[:, some.month] * FINE).astype(np.int64)
     if not len(some.row) or edge.min() >= FINE:
-        yield some
         return
     most = int(some.at.max()) // part.luck.n + 1
-    aim = part.luck.whole(most, "move", part.part, month).ravel().take(some.at)
-    stays = aim < edge.take(some.row)
-    yield _only(some, stays)
-    gone, aim = _only(some, ~stays), aim[~stays]
-    until = made.stay[:, month, None] + np.cumsum(made.move[:, month], axis=1)
-    to = (aim[:, None] >= until[gone.row] * FINE).sum(axis=1)
+    aim = part.luck.whole(most, "move", part.part, some.month).ravel().take(some.at)
+    gone = np.flatnonzero(aim >= edge.take(some.row))
+    row, draw, value = some.row[gone], some.draw[gone], some.value[gone] * size.take(some.row[gone])
+    yield some.month, draw, -value
+    until = made.stay[:, some.month, None] + np.cumsum(made.move[:, some.month], axis=1)
+    to = (aim[gone, None] >= until[row] * FINE).sum(axis=1)
     inside = to < until.shape[1]
-    yield _only(gone, inside)._replace(month=to[inside])
-
-
-def _only(some: Wins, which: np.ndarray) -> Wins:
-    return some._replace(draw=some.draw[which], row=some.row[which], value=some.value[which], at=some.at[which])
+    yield to[inside], draw[inside], value[inside]
 
 
 def _more(part: Coming, more: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -102,22 +102,19 @@ class Wins(NamedTuple):
 
     Attributes
     ----------
-    month : ndarray or int
-        The month ahead, one for all of them or one a win.
+    month : int
+        The month ahead.
     draw, row, value : ndarray
         The draw, the past deal that it is like, and its amount.
     at : ndarray
         Its place in a table of random numbers with a column a draw: the k-th win of a draw has its own, come what may.
-    luck : str
-        Whose numbers those are.
     """
 
-    month: np.ndarray | int
+    month: int
     draw: np.ndarray
     row: np.ndarray
     value: np.ndarray
     at: np.ndarray
-    luck: str
 
 
 @dataclass(frozen=True)
@@ -225,13 +222,13 @@ def picked(part: Coming, won: np.ndarray, expected: np.ndarray, month: int, more
     if len(drift) > 1:
         told = luck.whole(most, f"{more}drift", part.part, month).ravel().take(at)
         value = value * drift[below(np.arange(FINE), len(drift))].take(told)
-    return Wins(month, draw, row, value, at, more)
+    return Wins(month, draw, row, np.round(value), at)
 
 
-def owner_of(part: Coming, wins: Wins, month: int) -> np.ndarray:
-    """Return who makes each of the wins that were picked for a month."""
+def owner_of(part: Coming, wins: Wins) -> np.ndarray:
+    """Return who makes each of a month's wins as nothing changes."""
     most = int(wins.at.max()) // part.luck.n + 1 if len(wins.at) else 0
-    heir = part.luck.whole(most, f"{wins.luck}heir", part.part, month).ravel().take(wins.at)
+    heir = part.luck.whole(most, "heir", part.part, wins.month).ravel().take(wins.at)
     return part.ready.heirs(part.past.owner[wins.row], heir)
 
 

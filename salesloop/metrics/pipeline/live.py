@@ -34,6 +34,10 @@ class Won(NamedTuple):
         """Return some of them."""
         return Won(*(one[which] for one in self))
 
+    def money(self, size: np.ndarray, which: np.ndarray | slice = slice(None)) -> tuple:
+        """Return month, draw and money of some of them, from what a deal of the block is worth."""
+        return self.month[which], self.draw[which], size[self.deal[which]] * self.drift[which]
+
 
 @dataclass(frozen=True)
 class Live:
@@ -70,17 +74,37 @@ class Live:
         made[concerned] = no_worse(made[concerned], _carried(self.ready, group.of(concerned), slow)[0], slow)
         return made
 
-    def wins(self, change: Changes) -> Iterator[tuple]:
-        """Yield the wins, some deals at a time: owner, month ahead, draw and amount."""
-        group, won = self.ready.live, self.chances(change)
-        size = group.size * factor(change, "size", group.deals)
-        for block, start in enumerate(range(0, len(won), _BLOCK)):
-            rows = slice(start, start + _BLOCK)
+    def wins(self) -> Iterator[tuple]:
+        """Yield the wins as nothing changes, some deals at a time: owner, month ahead, draw and amount."""
+        group = self.ready.live
+        for block, rows in self._blocks():
             found = self._block(block, rows)
-            moved = (won[rows] != self.won[rows]).any(axis=1)
-            if moved.any():
-                found = self._changed(found, self.won[rows], won[rows], moved, block)
-            yield group.owner[rows][found.deal], found.month, found.draw, np.round(size[rows][found.deal] * found.drift)
+            yield (
+                group.owner[rows][found.deal],
+                found.month,
+                found.draw,
+                np.round(group.size[rows][found.deal] * found.drift),
+            )
+
+    def moved(self, change: Changes) -> Iterator[tuple]:
+        """Yield what a change does, some deals at a time: month ahead, draw, and the money that comes in or goes."""
+        group, won = self.ready.live, self.chances(change)
+        ratio = factor(change, "size", group.deals)
+        if won is self.won and (ratio == 1).all():
+            return
+        for block, rows in self._blocks():
+            found, worth = self._block(block, rows), group.size[rows]
+            other = np.flatnonzero((ratio[rows] != 1)[found.deal])
+            yield found.money(worth * (ratio[rows] - 1.0), other)
+            if won is not self.won:
+                gone, came = self._changed(found, self.won[rows], won[rows], block)
+                sized = worth * ratio[rows]
+                yield gone.money(-sized)
+                yield came.money(sized)
+
+    def _blocks(self) -> Iterator[tuple[int, slice]]:
+        for block, start in enumerate(range(0, len(self.won), _BLOCK)):
+            yield block, slice(start, start + _BLOCK)
 
     def _block(self, block: int, rows: slice) -> Won:
         """Return the wins of a block as nothing changes, kept for the next run as far as there is room."""
@@ -92,19 +116,20 @@ class Live:
             self._kept[block] = made
         return self._kept[block]
 
-    def _changed(self, found: Won, before: np.ndarray, after: np.ndarray, moved: np.ndarray, block: int) -> Won:
-        """Return the wins with other chances: those that stay in their month, those that move, those that come in."""
-        made, start = flow(before, after), np.cumsum(before, axis=1) - before
-        within = (found.chance - start[found.deal, found.month]) / np.maximum(before[found.deal, found.month], 1e-12)
-        stays = within < made.stay[found.deal, found.month]
-        stays |= ~moved[found.deal]
-        gone = found.of(~stays)
+    def _changed(self, found: Won, before: np.ndarray, after: np.ndarray, block: int) -> tuple[Won, Won]:
+        """Return the wins that do not stay in their month with other chances, and those that come into one."""
+        made, which = flow(before, after), np.flatnonzero((before != after).any(axis=1))
+        some = found.of(np.flatnonzero((made.stay < 1.0)[found.deal, found.month]))
+        start = np.cumsum(before, axis=1) - before
+        within = (some.chance - start[some.deal, some.month]) / before[some.deal, some.month]
+        out = within >= made.stay[some.deal, some.month]
+        gone, within = some.of(out), within[out]
         until = made.stay[gone.deal, gone.month, None] + np.cumsum(made.move[gone.deal, gone.month], axis=1)
-        to = (within[~stays][:, None] >= until).sum(axis=1)
-        gone, which = gone._replace(month=to).of(to < after.shape[1]), np.flatnonzero(moved)
+        to = (within[:, None] >= until).sum(axis=1)
         whole = before.sum(axis=1)[which]
         more = self._hits(whole, whole[:, None] + np.cumsum(made.more[which], axis=1), which, block, len(before))
-        return Won(*(np.concatenate(parts) for parts in zip(found.of(stays), gone, more, strict=True)))
+        came = gone._replace(month=to).of(to < after.shape[1])
+        return gone, Won(*(np.concatenate(parts) for parts in zip(came, more, strict=True)))
 
     def _hits(self, low: np.ndarray, until: np.ndarray, which: np.ndarray, block: int, rows: int) -> Won:
         """Return the wins of some deals of a block whose numbers lie between a lower bound and a last one, by month."""

@@ -10,7 +10,7 @@ _MANY = 50
 _ROOM, _STEP = 64_000_000, 8
 _PURPOSES = (
     "common", "level", "outcome", "drift", "count", "profile", "heir",
-    "move", "more_count", "more_profile", "more_drift", "more_heir",
+    "move", "more_count", "more_profile", "more_drift",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from salesloop.metrics.pipeline import arrivals
 from salesloop.metrics.pipeline import leads as born
 from salesloop.metrics.pipeline.coded import filled, plain
-from salesloop.metrics.pipeline.coupled import wins
+from salesloop.metrics.pipeline.coupled import moved
 from salesloop.metrics.pipeline.create import NOBODY, Coming, Group, coming, group, owner_of
 from salesloop.metrics.pipeline.heirs import Heirs, heirs_of
 from salesloop.metrics.pipeline.live import Live, live
@@ -83,13 +83,9 @@ class Draws:
 
 def simulate(
     model: Model, deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, horizon: int = 12, n: int = 5000,
-    seed: int = 1, change: Changes = None, country: str = "CN", stages: pd.DataFrame | None = None,
-    leads: pd.DataFrame | None = None,
+    seed: int = 1, country: str = "CN", stages: pd.DataFrame | None = None, leads: pd.DataFrame | None = None,
 ) -> Draws:  # fmt: skip
-    """Draw the bookings of the months ahead.
-
-    The same deals, seed and number of draws use the same random numbers, so that a run with a `change` differs from
-    the one without only by the change.
+    """Draw the bookings of the months ahead; what a change would do to them, `totals` tells.
 
     Parameters
     ----------
@@ -103,8 +99,6 @@ def simulate(
         Months ahead.
     n, seed : int
         Number of draws and their seed.
-    change : Change or tuple of Change, optional
-        What to make different; several are made together.
     country : str
         Whose working days count for new deals.
     leads : DataFrame, optional
@@ -116,7 +110,7 @@ def simulate(
         Empty of money where the model is of kind ``none``.
     """
     ready = prepare(model, deals, events, as_of=as_of, horizon=horizon, country=country, stages=stages, leads=leads)
-    return draw(ready, n=n, seed=seed, change=change)
+    return draw(ready, n=n, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -144,11 +138,26 @@ class Prepared:
     heirs: Heirs
     _lucks: dict[tuple[int, int], Luck] = field(default_factory=dict, repr=False, compare=False)
     _standing: dict[tuple[int, int], Live] = field(default_factory=dict, repr=False, compare=False)
+    _total: dict[tuple[int, int], np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     _comings: dict[tuple[int, int], list[Coming]] = field(default_factory=dict, repr=False, compare=False)
 
     def luck(self, n: int, seed: int) -> Luck:
         """Return the random numbers of `n` draws, the same ones for every run from this state."""
         return self._lucks.setdefault((n, seed), Luck(n, seed))
+
+    def total(self, n: int, seed: int) -> np.ndarray:
+        """Return months x draws over all owners and parts as nothing changes."""
+        if (n, seed) not in self._total:
+            made = np.zeros((len(self.months), n))
+            if self.model.kind != "none" and len(self.live.deals):
+                for _, month, draw_of, value in self.standing(n, seed).wins():
+                    _add(made, month, draw_of, value)
+            for part in self.comings(n, seed):
+                for month in range(len(made)):
+                    won = part.wins(month)
+                    made[month] += np.bincount(won.draw, weights=won.value, minlength=n)
+            self._total[n, seed] = made
+        return self._total[n, seed]
 
     def standing(self, n: int, seed: int) -> Live:
         """Return the open deals with their luck, the same for every run from this state."""
@@ -184,37 +193,46 @@ def prepare(
     return Prepared(model, as_of, months, owners, group(model, now, deals, owners), fresh, again, past, heirs)  # type: ignore[arg-type]
 
 
-def draw(ready: Prepared, *, n: int = 5000, seed: int = 1, change: Changes = None) -> Draws:
+def draw(ready: Prepared, *, n: int = 5000, seed: int = 1) -> Draws:
     """Draw from a prepared state; parameters and result as for `simulate`."""
     model, months, owners = ready.model, ready.months, ready.owners
     amount = np.zeros((len(PARTS), len(owners), len(months), n), dtype=np.float32)
     told = _open_table(ready.live.deals[:0], months)
     if model.kind != "none" and len(ready.live.deals):
         stand = ready.standing(n, seed)
-        for owner, month, draw_of, value in stand.wins(change):
+        for owner, month, draw_of, value in stand.wins():
             _add(amount[0], owner * len(months) + month, draw_of, value)
-        told = _told(stand, change)
+        told = _told(stand)
     for part in ready.comings(n, seed):
-        for month, won in wins(part, change):
-            row = owner_of(part, won, month) * len(months) + won.month
-            _add(amount[part.part], row, won.draw, won.value)
+        for month in range(len(months)):
+            won = part.wins(month)
+            _add(amount[part.part][:, month], owner_of(part, won), won.draw, won.value)
     from_leads = float("nan") if ready.fresh.from_leads is None else float(ready.fresh.from_leads.sum())
     return Draws(owners, months, amount, told, model.kind, model.n_closed, ready.fresh.open_leads, from_leads)
 
 
 def totals(ready: Prepared, *, n: int = 5000, seed: int = 1, change: Changes = None) -> np.ndarray:
-    """Return months x draws over all owners and parts: what `draw` sums up to, without telling whose it is."""
-    made = np.zeros((len(ready.months), n))
-    if ready.model.kind != "none" and len(ready.live.deals):
-        for _, month, draw_of, value in ready.standing(n, seed).wins(change):
-            _add(made, month, draw_of, value)
-    for part in ready.comings(n, seed):
-        for _, won in wins(part, change):
-            if isinstance(won.month, int):
-                made[won.month] += np.bincount(won.draw, weights=won.value, minlength=n)
-            else:
-                _add(made, won.month, won.draw, won.value)
-    return made
+    """Return months x draws over all owners and parts: what `draw` sums up to, without telling whose it is.
+
+    Parameters
+    ----------
+    ready : Prepared
+        The state.
+    n, seed : int
+        Number of draws and their seed: the same ones meet the same luck, so that a run with a change differs from the one
+        without by the change alone.
+    change : Change or tuple of Change, optional
+        What to make different; several are made together.
+    """
+    usual = ready.total(n, seed)
+    live = ready.model.kind != "none" and len(ready.live.deals) > 0
+    found = list(ready.standing(n, seed).moved(change)) if live and change is not None else []
+    found += [one for part in ready.comings(n, seed) for one in moved(part, change)] if change is not None else []
+    if not found:
+        return usual.copy()
+    place = np.concatenate([month * n + draw_of for month, draw_of, _ in found])
+    sums = np.bincount(place, weights=np.concatenate([value for *_, value in found]), minlength=usual.size)
+    return usual + sums.reshape(usual.shape)
 
 
 def _owners(deals: pd.DataFrame) -> list[str]:
@@ -244,12 +262,12 @@ def open_deals(deals: pd.DataFrame, events: pd.DataFrame, model: Model, *, as_of
     return live.assign(state=state, age=np.maximum(np.where(np.isnan(age), PER_MONTH, age), 1))
 
 
-def _told(stand: Live, change: Changes) -> pd.DataFrame:
-    """Return the table of open deals; chances with the change, the loss as nothing changes."""
-    ready, won = stand.ready, stand.chances(change)
+def _told(stand: Live) -> pd.DataFrame:
+    """Return the table of open deals with their chances."""
+    ready = stand.ready
     size = ready.live.size * ready.model.drift.mean()
-    told = ready.live.deals.assign(p_win=won.sum(axis=1), p_lost=stand.lost.sum(axis=1), expected=size)
-    return _open_table(told, ready.months, won)
+    told = ready.live.deals.assign(p_win=stand.won.sum(axis=1), p_lost=stand.lost.sum(axis=1), expected=size)
+    return _open_table(told, ready.months, stand.won)
 
 
 def _add(amount: np.ndarray, row: np.ndarray, draw_of: np.ndarray, value: np.ndarray) -> None:

@@ -45,7 +45,6 @@ class Simulation:
     raw: np.ndarray
     base: np.ndarray
     months: pd.PeriodIndex
-    drawn: pipeline.Draws
     ready_state: pipeline.Prepared
     _kept: dict = field(default_factory=dict, repr=False)
 
@@ -110,9 +109,6 @@ def simulation(book: Any, known: pd.DataFrame, draws: pd.DataFrame | None = None
         model, known, events, as_of=book.as_of, horizon=forecast.HORIZON, country=book.config.country, stages=stages,
         leads=book.table("leads"),
     )  # fmt: skip
-    drawn = pipeline.draw(ready, n=forecast.DRAWS, seed=forecast.SEED)
-    raw = drawn.total()
-    base = raw if draws is None or draws.empty else cube(draws, drawn.months, drawn.n)
-    return Simulation(
-        model, known, events, stages, book.as_of, book.config.country, raw, base, drawn.months, drawn, ready
-    )
+    raw = pipeline.totals(ready, n=forecast.DRAWS, seed=forecast.SEED)
+    base = raw if draws is None or draws.empty else cube(draws, ready.months, forecast.DRAWS)
+    return Simulation(model, known, events, stages, book.as_of, book.config.country, raw, base, ready.months, ready)
