@@ -262,7 +262,7 @@ def _change(row: Mapping[str, Any], text: Text) -> str:
     size = text.points(change) if uom == "share" else text.measured(change, uom)
     if not any(digit in size for digit in "123456789"):
         return text.t("report.number.same", against=than)
-    signed = size if size[:1] in "+-–" else f"+{size}"
+    signed = size if change < 0 or size.startswith("+") else f"+{size}"
     told = "noise" if row.get("verdict") == "noise" else "change"
     return text.t(f"report.number.{told}", change=signed, against=than)
 
@@ -277,7 +277,7 @@ def _bridge(own: Items | None) -> list[dict[str, Any]]:
     told = [own.text.money(row["amount"]) for row in rows]
     return [
         {"name": own.mask(own.text.word(row.get("line", row.get("part")), "brief")), "bar": bar, "total": total,
-         "amount": words if total or words.startswith("−") else f"+{words}"}
+         "amount": words if total or row["amount"] < 0 else f"+{words}"}
         for row, total, bar, words in zip(rows, totals, bars, told, strict=True)
     ]  # fmt: skip
 

@@ -211,7 +211,7 @@ def _new(row: Mapping[str, Any], text: Text) -> str:
     if row["kind"] == "action" and (row.get("values") or {}).get("amount") is not None:
         parts.insert(1, text.money(row["values"]["amount"]))
     if plan.get("expected_effect") is not None:
-        parts.append("+" + text.money(plan["expected_effect"]))
+        parts.append(("+" if plan["expected_effect"] >= 0 else "") + text.money(plan["expected_effect"]))
     return " · ".join(part for part in parts if part)
 
 

@@ -9,6 +9,7 @@ import pytest
 from salesloop.errors import ParameterError
 from salesloop.messages import Text
 from salesloop.report import make_bundle, proposal, render_brief, render_index
+from salesloop.report.brief import _change
 from tests.report import sample
 
 ORDER = ["What was promised, and what came", "The numbers", "What changed, and why", "In pictures",
@@ -72,6 +73,12 @@ def test_amounts_that_would_read_alike_get_more_digits():
     told = text.t("forecast.bridge", start=12_150_000, end=12_249_000, line="won", amount=99_000)
     assert "from ¥12.15M to ¥12.25M" in told and "¥99.00K" in told
     assert text.moneys(12_150_000, None, 12_150_000) == ["¥12.2M", "–", "¥12.2M"]
+
+
+def test_a_fall_bears_one_sign():
+    fallen = _change({"change": -33_700.0, "uom": "CNY", "against": "2025-10", "verdict": "noise"}, Text("en", "CNY"))
+    assert fallen.startswith("−¥33.7K against Oct 2025")
+    assert _change({"change": 3.0, "uom": "count", "against": "2025-10"}, Text("en")).startswith("+3 against")
 
 
 def test_action_is_told_in_the_readers_language():
