@@ -149,9 +149,21 @@ class Text:
             return _minus(f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}")
         return self.show(value, kind)
 
+    def changed(self, value: object, uom: object) -> str:
+        """Return a difference of two values by their unit of measurement: that of two shares in points.
+
+        Examples
+        --------
+        >>> Text("en").changed(-0.034, "share"), Text("zh", "CNY").changed(125_000.0, "CNY")
+        ('−3.4 pp', '¥12.5万')
+        """
+        return self.points(value) if uom == "share" and not _undefined(value) else self.measured(value, uom)  # type: ignore[arg-type]
+
     def row(self, row: Mapping[str, object], column: str, kind: str, stage: str = "") -> str:
-        """Return one cell of a table; the kind ``uom`` is read from the row's own column of that name."""
-        return self.measured(row[column], row["uom"]) if kind == "uom" else self.show(row[column], kind, stage)
+        """Return one cell of a table; the kinds ``uom`` and ``change`` are read from the row's own column ``uom``."""
+        if kind in BY_UNIT:
+            return (self.measured if kind == "uom" else self.changed)(row[column], row["uom"])
+        return self.show(row[column], kind, stage)
 
     def money(self, value: float, digits: int = 0) -> str:
         """Return money short, in the reader's habit: three figures in English, tenths of 万 in Chinese; `digits` more."""
@@ -287,8 +299,10 @@ class Text:
 
 KINDS = (
     "money", "money_exact", "number", "count", "percent", "points", "days", "ratio", "score", "date", "period",
-    "month", "text", "word", "scope", "uom", "scopes", "chance",
+    "month", "text", "word", "scope", "uom", "change", "scopes", "chance",
 )  # fmt: skip
+BY_UNIT = ("uom", "change")
+"""Kinds that go by each row's own unit of measurement: a value, and a difference of two."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from salesloop.clean import plain
-from salesloop.messages import MISSING
+from salesloop.messages import BY_UNIT, MISSING
 
 if TYPE_CHECKING:
     from salesloop.messages import Text
@@ -184,10 +184,11 @@ def _side(kind: str) -> str:
 
 
 def _told(values: list, kind: str, text: Text, stage: str, units: list | None) -> list[str]:
-    """Return a column's values as text; the kind ``uom`` takes each row's own unit of measurement."""
-    if kind == "uom" and units is not None:
-        return [text.measured(value, uom) for value, uom in zip(values, units, strict=True)]
-    kind = "number" if kind == "uom" else kind
+    """Return a column's values as text; the kinds ``uom`` and ``change`` take each row's own unit of measurement."""
+    if kind in BY_UNIT and units is not None:
+        told = text.measured if kind == "uom" else text.changed
+        return [told(value, uom) for value, uom in zip(values, units, strict=True)]
+    kind = "number" if kind in BY_UNIT else kind
     return [show(value, kind, text, stage) for value in values]
 
 

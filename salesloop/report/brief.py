@@ -259,7 +259,7 @@ def _change(row: Mapping[str, Any], text: Text) -> str:
     against = row.get("against")
     named = text.word(against, "brief") if against else ""
     than = (named if named != against else text.period(against)) if against else text.t("report.number.before")
-    size = text.points(change) if uom == "share" else text.measured(change, uom)
+    size = text.changed(change, uom)
     if not any(digit in size for digit in "123456789"):
         return text.t("report.number.same", against=than)
     signed = size if change < 0 or size.startswith("+") else f"+{size}"

@@ -8,6 +8,7 @@ import pytest
 
 from salesloop import followup
 from salesloop.book import Book
+from salesloop.messages import Text
 from salesloop.metrics import execution
 from salesloop.metrics.execution import curve, examples
 from salesloop.periods import parse_period
@@ -194,6 +195,9 @@ def test_what_changed_since_the_look_before():
     found = execution.since.changed(now, then, score=0.5, score_before=0.4, currency="CNY").set_index("what")
     assert found.loc["bookings", "change"] == 40.0 and found.loc["at_risk", "change"] == 6.0
     assert found.loc["warnings_new", "now"] == 1 and found.loc["warnings_gone", "now"] == 1
+    kind = execution.say.SINCE["change"]
+    row = found.loc["hygiene_score"].to_dict()
+    assert [Text(lang, "CNY").row(row, "change", kind) for lang in ("en", "zh")] == ["+10.0 pp", "+10.0 个百分点"]
     assert execution.since.changed(now, {}, score=0.5, score_before=0.4, currency="CNY").empty
 
 

@@ -34,6 +34,12 @@ def test_unit_of_measurement_is_read_from_the_row():
     assert told == ["value", "25.0%", "¥2.00M", "12"] or told == ["Value", "25.0%", "¥2.00M", "12"]
 
 
+def test_a_change_of_a_share_is_told_in_points():
+    frame = pd.DataFrame({"change": [0.1, -2e6, 12.0, None], "uom": ["share", "CNY", "count", "share"]})
+    told = cells(html_table(frame, text=EN, caption="x", formats={"change": "change"}, columns=["change"]))
+    assert told[1:] == ["+10.0 pp", "−¥2.00M", "12", "–"]
+
+
 def test_heads_have_scope_and_the_table_a_caption():
     html = html_table(pd.DataFrame({"team": ["a"], "n": [1]}), text=EN, caption="Teams & more")
     assert '<th scope="col">Team</th>' in html and '<th scope="row">a</th>' in html

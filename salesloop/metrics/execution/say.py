@@ -46,7 +46,7 @@ SHEET = {
                  ("deal", "rep", "rule", "also", "amount", "days", "stage", "step")),
 }  # fmt: skip
 SINCE_SHOWN = ("scope", "what", "before", "now", "change")
-SINCE = {"what": "word", "scope": "word", "before": "uom", "now": "uom", "change": "uom"}
+SINCE = {"what": "word", "scope": "word", "before": "uom", "now": "uom", "change": "change"}
 LINEAR_UNEVEN = 0.6
 
 

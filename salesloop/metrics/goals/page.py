@@ -16,7 +16,7 @@ OVERVIEW = {
 }  # fmt: skip
 OTHERS = {"scope": "scopes", "amount": "uom", "actual_to_date": "uom", "attainment": "percent", "baseline": "uom",
           "low": "uom", "high": "uom", "p_hit": "chance", "verdict": "word"}  # fmt: skip
-NEEDS = {"scope": "scopes", "amount": "uom", "p_hit": "chance", "more_50": "uom", "more_80": "uom", "deals": "count",
+NEEDS = {"scope": "scopes", "amount": "uom", "p_hit": "chance", "more_50": "change", "more_80": "change", "deals": "count",
          "pipeline": "money", "win_rate": "percent"}  # fmt: skip
 SMART = {"scope": "scopes", "p_hit": "chance", **dict.fromkeys("SMART", "word"), "first": "word"}
 PARTS = {"scope": "scopes", "parts_level": "word", "n": "count", "whole": "uom", "parts": "uom", "difference": "uom"}
