@@ -387,7 +387,7 @@ def value_axis(ax: Axes, text: Text, kind: str = "money", *, axis: str = "y") ->
 
 def _short(text: Text, value: float, kind: str) -> str:
     told = text.show(float(value), kind)
-    return re.sub(r"\.0+(?=\D|$)", "", told)
+    return re.sub(r"(\.\d*?)0+(?=\D|$)", lambda found: found[1].rstrip("."), told)
 
 
 def empty(ax: Axes, words: str) -> Axes:

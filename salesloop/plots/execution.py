@@ -24,25 +24,19 @@ def pace(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
 
 
 def activity(table: pd.DataFrame, *, text: Text, narrow: bool = False) -> Axes:
-    """Draw, for each type, what was planned as a pale bar, what of it was done inside it, and write all that was done."""
+    """Draw, for each type, what was planned as a pale bar and what of it was done inside it, or without plans all done."""
     rows = table[table["type"] != "all"] if len(table) else table
     ax = style.figure(narrow, rows=max(len(rows), 2))
     if rows.empty:
         return style.empty(ax, text.t("execution.label.no_activities"))
-    places = range(len(rows))
-    ax.barh(list(places), rows["planned"], height=0.7, color=style.FAN[0.95])
-    told = [
-        text.t("execution.label.done_of", kept=row.done_of_planned, planned=row.planned) for row in rows.itertuples()
-    ]
-    style.bars(
-        ax,
-        [text.word(kind, "execution") for kind in rows["type"]],
-        rows["done_of_planned"],
-        text=text,
-        notes=[""] * len(rows),
-    )
-    for place, row, words in zip(places, rows.itertuples(), told, strict=True):
-        style.label(ax, max(row.planned, row.done_of_planned), place, words, size=style.NOTE)
+    names = [text.word(kind, "execution") for kind in rows["type"]]
+    if not rows["planned"].any():
+        return style.bars(ax, names, rows["done"], text=text, kind="count")
+    ax.barh(list(range(len(rows))), rows["planned"], height=0.7, color=style.FAN[0.95])
+    style.bars(ax, names, rows["done_of_planned"], text=text, notes=[""] * len(rows))
+    for place, row in enumerate(rows.itertuples()):
+        told = text.t("execution.label.done_of", kept=row.done_of_planned, planned=row.planned)
+        style.label(ax, max(row.planned, row.done_of_planned), place, told, size=style.NOTE)
     return ax
 
 
