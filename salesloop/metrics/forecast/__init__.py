@@ -10,11 +10,13 @@ import pandas as pd
 from salesloop import periods
 from salesloop.metrics import pipeline
 from salesloop.metrics.forecast import backtest, bridge, calls, chances, deals, monthly, outlook, rules, say
-from salesloop.metrics.forecast.backtest import accuracy, as_known, monthly_bookings, with_combined
+from salesloop.metrics.forecast.backtest import accuracy, monthly_bookings, with_combined
 from salesloop.metrics.forecast.chances import past_probabilities
+from salesloop.metrics.forecast.lookback import LookBack, as_known
 from salesloop.metrics.forecast.rules import call_correction, interval_scale, method_weights
 
 __all__ = [
+    "LookBack",
     "accuracy", "as_known", "backtest", "bridge", "call_correction", "calls", "chances", "deals", "draw", "draw_before",
     "interval_scale", "learn", "method_weights", "monthly", "monthly_bookings", "outlook", "past_probabilities", "rules", "say",
     "tested", "weights_in_force", "with_combined",
@@ -27,7 +29,7 @@ _LEAST_ERRORS, _BLIND = 4, 2.0
 
 def draw(
     known: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame, *, as_of: dt.date, state_known: str, country: str,
-    n: int = DRAWS, leads: pd.DataFrame | None = None, horizon: int = HORIZON,
+    n: int = DRAWS, leads: pd.DataFrame | None = None, horizon: int = HORIZON, look: LookBack | None = None,
 ) -> pipeline.Draws:  # fmt: skip
     """Return the pipeline's draws from a frozen state: fit the model, carry every deal forward, draw.
 
@@ -45,13 +47,12 @@ def draw(
         The leads; those to come and those now open are a term of their own where they carry it.
     horizon : int, default 12
         Months ahead.
+    look : LookBack, optional
+        Of the same tables, where there is one already.
     """
-    staged, known = state_known != "dates", pipeline.slim(known)
-    model = pipeline.fit(known, events, as_of=as_of, stages=stages, staged=staged, country=country)
-    ready = pipeline.prepare(
-        model, known, events, as_of=as_of, horizon=horizon, country=country, stages=stages, leads=leads
-    )
-    return pipeline.draw(ready, n=n, seed=SEED)
+    look = look or LookBack(known, events, stages, state_known=state_known, country=country, leads=leads)
+    state = look.deals, look.events
+    return pipeline.draw(look.prepare(look.fit(*state, as_of), *state, as_of, horizon), n=n, seed=SEED)
 
 
 def draw_before(
@@ -63,12 +64,11 @@ def draw_before(
     state_known: str,
     country: str,
     leads: pd.DataFrame | None = None,
+    look: LookBack | None = None,
 ) -> pipeline.Draws:
     """Return the draws as they stood a month earlier, as far ahead as the bridge of the quarter needs."""
-    facts = {"state_known": state_known, "country": country, "leads": leads}
-    day = periods.end(period - 1)
-    then, past = as_known(known, events, day)
-    return draw(then, past, stages, as_of=day, horizon=_BRIDGED, **facts)  # type: ignore[arg-type]
+    look = look or LookBack(known, events, stages, state_known=state_known, country=country, leads=leads)
+    return pipeline.draw(look.ready(period - 1, _BRIDGED), n=DRAWS, seed=SEED)
 
 
 def tested(
@@ -81,15 +81,16 @@ def tested(
     country: str,
     told: monthly.Monthly | None = None,
     leads: pd.DataFrame | None = None,
+    look: LookBack | None = None,
 ) -> pd.DataFrame:
     """Return the back-test; where the past state is known by dates alone the pipeline takes no part in it.
 
     With `told`, the monthly series' side of it is what that forecast of the panel would have said at earlier ends.
     """
-    return backtest.run(
-        known, events, period=period, country=country, piped=state_known != "dates", stages=stages,
-        past=None if told is None else told.errors, leads=leads,
-    )  # fmt: skip
+    if state_known != "dates":
+        look = look or LookBack(known, events, stages, state_known=state_known, country=country, leads=leads)
+    past = None if told is None else told.errors
+    return backtest.run(known, look if state_known != "dates" else None, period=period, country=country, past=past)
 
 
 def prior_weights(errors: pd.DataFrame) -> dict[str, dict[str, float]]:

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import numpy as np
 import pandas as pd
 
-from salesloop import periods
 from salesloop.metrics import pipeline, series
+from salesloop.metrics.forecast.lookback import LookBack
 
 ORIGINS, LEADS, DRAWS = 9, 3, 600
 _LEAST_HISTORY = 6
 METHODS = ("pipeline", "series", "combined", "seasonal_naive")
 COLUMNS = ["made_in", "lead_months", "period", "method", "forecast", "actual", "p10", "p50", "p90"]
-
-
-def as_known(deals: pd.DataFrame, events: pd.DataFrame, day: dt.date) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return deals and events as they stood at a day: later ones gone, later closings undone.
-
-    The amount of a deal then open is the last one its events state by that day; without any it is the one known now.
-    """
-    after = pd.Timestamp(day) + pd.Timedelta(days=1)
-    past = events[events["at"] < after]
-    made = deals[(deals["created_at"] < after) | (deals["created_at"].isna() & (deals["closed_on"] < after))].copy()
-    undone = made["status"].ne("open") & ~(made["closed_on"] < after)
-    last = (
-        past.sort_values("at", kind="stable").drop_duplicates("opportunity_id", keep="last").set_index("opportunity_id")
-    )
-    made.loc[undone, "status"] = "open"
-    live = made["status"].eq("open")
-    made.loc[live, "closed_on"] = pd.NaT
-    made.loc[live, "stage"] = made.loc[live, "opportunity_id"].map(last["to_stage"].to_dict())
-    if "amount" in last:
-        stated = made["opportunity_id"].map(last["amount"].to_dict()).astype(float)
-        made["amount"] = made["amount"].where(~live | ~(stated > 0), stated)
-    return made, past
 
 
 def monthly_bookings(deals: pd.DataFrame, last: pd.Period) -> pd.Series:
@@ -52,20 +28,20 @@ def monthly_bookings(deals: pd.DataFrame, last: pd.Period) -> pd.Series:
 
 
 def run(
-    deals: pd.DataFrame, events: pd.DataFrame, *, period: pd.Period, country: str, stages: pd.DataFrame | None, piped: bool = True,
-    origins: int = ORIGINS, past: pd.DataFrame | None = None, leads: pd.DataFrame | None = None,
+    deals: pd.DataFrame, look: LookBack | None, *, period: pd.Period, country: str, origins: int = ORIGINS,
+    past: pd.DataFrame | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Return back-test forecasts of the company's bookings.
 
     Parameters
     ----------
-    piped : bool, default True
-        False where the pipeline's past states are not known: then it takes no part.
+    deals : DataFrame
+        ``Book.deals()``.
+    look : LookBack or None
+        The states of the past; None where they are not known: then the pipeline takes no part.
     past : DataFrame, optional
         What the company's series would have told at earlier ends, ``made_in, period, forecast``, from
         `monthly.forecast`; by default each end is forecast anew from the company's series alone.
-    leads : DataFrame, optional
-        The leads; at each end only what was known of them then is read.
 
     Returns
     -------
@@ -73,7 +49,7 @@ def run(
         ``made_in`` (Period), ``lead_months``, ``period`` (Period), ``method`` (pipeline, series, seasonal_naive),
         ``forecast`` (mean), ``actual``, ``p10, p50, p90`` (pipeline alone).
     """
-    actual, deals = monthly_bookings(deals, period), pipeline.slim(deals)
+    actual = monthly_bookings(deals, period)
     rows: list[dict] = []
     for back in range(origins, 0, -1):
         origin = period - back
@@ -81,8 +57,8 @@ def run(
         if len(known) < _LEAST_HISTORY:
             continue
         rows += _series_rows(known, actual, origin, _ahead(known, origin, country, past))
-        if piped:
-            rows += _pipeline_rows(deals, events, actual, origin, country, stages, leads)
+        if look is not None:
+            rows += _pipeline_rows(look, actual, origin)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -104,14 +80,10 @@ def _series_rows(known: pd.Series, actual: pd.Series, origin: pd.Period, ahead: 
     ]  # fmt: skip
 
 
-def _pipeline_rows(deals, events, actual, origin, country, stages, leads) -> list[dict]:
-    day = periods.end(origin)
-    then, past = as_known(deals, events, day)
-    model = pipeline.fit(then, past, as_of=day, stages=stages, staged=True, country=country)
-    if model.kind == "none":
+def _pipeline_rows(look: LookBack, actual: pd.Series, origin: pd.Period) -> list[dict]:
+    if look.model(origin).kind == "none":
         return []
-    ready = pipeline.prepare(model, then, past, as_of=day, horizon=LEADS, country=country, stages=stages, leads=leads)
-    total = pipeline.totals(ready, n=DRAWS, seed=origin.ordinal)
+    total = pipeline.totals(look.ready(origin, LEADS), n=DRAWS, seed=origin.ordinal)
     rows = []
     for lead in range(1, LEADS + 1):
         if origin + lead in actual.index:

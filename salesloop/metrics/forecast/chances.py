@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from salesloop import periods
-from salesloop.metrics import pipeline
-from salesloop.metrics.forecast.backtest import as_known
 from salesloop.metrics.forecast.deals import brier, log_loss
+from salesloop.metrics.forecast.lookback import LookBack
+from salesloop.metrics.pipeline.coded import filled, within
 
 _WINDOWS, _STAGE_PRIOR = 4, 5.0
 _LEAST_P, _Z80 = 0.01, 1.2816
@@ -19,7 +19,7 @@ METHODS = {"deal_model": "p", "stage_table": "p_stage", "typed_in": "typed"}
 
 def past_probabilities(
     known: pd.DataFrame, events: pd.DataFrame, stages: pd.DataFrame, *, period: pd.Period, state_known: str,
-    country: str = "CN", months_back: int = 3,
+    country: str = "CN", months_back: int = 3, look: LookBack | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Return chances to be won within `months_back` months as stated then, with what came.
 
@@ -33,6 +33,8 @@ def past_probabilities(
         With ``dates`` no stage of the past is known.
     country : str
         Whose working days count.
+    look : LookBack, optional
+        Of the same tables, where there is one already.
 
     Returns
     -------
@@ -41,39 +43,38 @@ def past_probabilities(
         the same stage before, shrunk to all deals'), ``typed`` (the CRM's probability where its close date lay within
         the months, else 0). NaN where nothing was known then.
     """
-    known, day = pipeline.slim(known), periods.end(period - months_back)
-    then, past = as_known(known, events, day)
-    staged = state_known != "dates"
-    model = pipeline.fit(then, past, as_of=day, stages=stages, staged=staged, country=country)
-    ready = pipeline.prepare(model, then, past, as_of=day, horizon=months_back, country=country, stages=stages)
-    told = pipeline.draw(ready, n=1).deals[["opportunity_id", "p_win"]].rename(columns={"p_win": "p"})
-    told = told.dropna(subset=["p"]).reset_index(drop=True)
-    told["won"] = _won_by(known, told["opportunity_id"], period)
-    stage = told["opportunity_id"].map(_stages(then))
-    table, overall = _stage_table(known, events, period, months_back)
-    told["p_stage"] = stage.map(table).fillna(overall) if staged else overall
+    look = look or LookBack(known, events, stages, state_known=state_known, country=country)
+    then, past = look.then(period - months_back)
+    told = look.chances(period - months_back, months_back).rename(columns={"p_win": "p"})
+    stage = _stages(then[then["opportunity_id"].isin(told["opportunity_id"])])
+    told["won"] = _won_by(look, told["opportunity_id"], period)
+    table, overall = _stage_table(look, period, months_back)
+    told["p_stage"] = told["opportunity_id"].map(stage).map(table).fillna(overall) if look.staged else overall
     told["typed"] = told["opportunity_id"].map(_typed(past, periods.end(period)))
     return told.astype({"typed": float, "p_stage": float})
 
 
-def _won_by(known: pd.DataFrame, ids: pd.Series, last: pd.Period) -> np.ndarray:
-    wins = known[(known["status"] == "won") & (known["closed_on"].dt.to_period("M") <= last)]
-    return ids.isin(wins["opportunity_id"]).to_numpy(dtype=float)
+def _won_by(look: LookBack, ids: pd.Series, last: pd.Period) -> np.ndarray:
+    known = look.deals
+    wins = known[(known["status"] == "won") & (known["closed_on"] < (last + 1).start_time)]
+    return within(ids, wins["opportunity_id"]).astype(float)
 
 
 def _stages(then: pd.DataFrame) -> dict:
-    return then.set_index("opportunity_id")["stage"].fillna("-").astype(str).to_dict()
+    code, names = filled(then["stage"], "-")
+    return dict(zip(then["opportunity_id"], names[code], strict=True))
 
 
-def _stage_table(known, events, period: pd.Period, months_back: int) -> tuple[dict[str, float], float]:
+def _stage_table(look: LookBack, period: pd.Period, months_back: int) -> tuple[dict[str, float], float]:
     """Return the share won within the months by stage, from earlier month ends whose months were over; and of all deals."""
     parts = []
     for back in range(1, _WINDOWS + 1):
         made = period - months_back * (back + 1)
-        then, _ = as_known(known, events, periods.end(made))
+        then, _ = look.then(made)
         live = then[then["status"] == "open"]
-        won = _won_by(known, live["opportunity_id"], made + months_back)
-        parts.append(pd.DataFrame({"stage": live["stage"].fillna("-").astype(str), "won": won}))
+        code, names = filled(live["stage"], "-")
+        won = _won_by(look, live["opportunity_id"], made + months_back)
+        parts.append(pd.DataFrame({"stage": names[code], "won": won}))
     seen = pd.concat(parts, ignore_index=True)
     if seen.empty:
         return {}, float("nan")

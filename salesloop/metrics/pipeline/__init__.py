@@ -4,7 +4,7 @@ from salesloop.metrics.pipeline import steps
 from salesloop.metrics.pipeline.compact import compact, slim
 from salesloop.metrics.pipeline.model import Model, fit
 from salesloop.metrics.pipeline.propagate import Change, Changes
-from salesloop.metrics.pipeline.simulate import PARTS, Draws, Prepared, draw, prepare, simulate, totals
+from salesloop.metrics.pipeline.simulate import PARTS, Draws, Prepared, draw, prepare, simulate, stated, totals
 
 __all__ = [
     "PARTS",
@@ -19,6 +19,7 @@ __all__ = [
     "prepare",
     "simulate",
     "slim",
+    "stated",
     "steps",
     "totals",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from salesloop import periods
-from salesloop.metrics.pipeline.coded import labels, together
+from salesloop.metrics.pipeline.coded import labels, matched
 from salesloop.metrics.pipeline.steps import first_month
 
 _ALPHAS = (0.05, 0.1, 0.2, 0.35, 0.5)
@@ -213,8 +213,8 @@ def _paired(again: pd.DataFrame, wins: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         ``opportunity_id, win`` (row), ``lag`` (months, at least 1), ``ratio`` of its amount to the win's.
     """
-    account = np.concatenate(together(again["account_id"], wins["account_id"])[0])
-    product = np.concatenate(together(again["product"], wins["product"])[0])
+    account = np.concatenate(matched(again["account_id"], wins["account_id"])[0])
+    product = np.concatenate(matched(again["product"], wins["product"])[0])
     both = np.where(account < 0, -1, account * (product.max() + 1) + product)
     won = _last_before(both, again, wins)
     won = np.where(won < 0, _last_before(account, again, wins), won)
@@ -253,7 +253,7 @@ def _last_before(kind: np.ndarray, again: pd.DataFrame, wins: pd.DataFrame) -> n
     key = kind * (len(times) + 1) + rank
     order = np.argsort(key[n:], kind="stable")
     place = np.searchsorted(key[n:][order], key[:n]) - 1
-    (own, ids), _ = together(again["opportunity_id"], wins["opportunity_id"])
+    (own, ids), _ = matched(again["opportunity_id"], wins["opportunity_id"])
     ids = ids[order]
     place = place - ((place >= 0) & (ids[place] == own))
     found = order[place]

@@ -79,6 +79,15 @@ def together(*columns: pd.Series) -> tuple[list[np.ndarray], np.ndarray]:
     return _split(code, columns), words[found]
 
 
+def matched(*columns: pd.Series) -> tuple[list[np.ndarray], int]:
+    """Return columns as places in one list of names, in any order, -1 where there is none, and how many names there are."""
+    first = columns[0].dtype
+    if isinstance(first, pd.CategoricalDtype) and all(column.dtype == first for column in columns):
+        return [column.array.codes.astype(np.int64) for column in columns], len(first.categories)
+    codes, names = together(*columns)
+    return codes, len(names)
+
+
 def _split(code: np.ndarray, columns: tuple[pd.Series, ...]) -> list[np.ndarray]:
     return np.split(code.astype(np.int64), np.cumsum([len(column) for column in columns])[:-1])
 
@@ -107,7 +116,7 @@ def shared(columns: list[pd.Series], more: tuple[str, ...] = ()) -> list[pd.Seri
     more : tuple of str
         Names to be among them in any case.
     """
-    if not all(pd.api.types.is_string_dtype(column.dropna()) for column in columns):
+    if not columns or not all(pd.api.types.is_string_dtype(column.dropna()) for column in columns):
         return columns
     code, names = together(*columns)
     every = pd.unique(np.append(names, np.array(more, dtype=object)))

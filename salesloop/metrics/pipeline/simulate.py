@@ -17,7 +17,7 @@ from salesloop.metrics.pipeline.heirs import Heirs, heirs_of
 from salesloop.metrics.pipeline.live import Live, live
 from salesloop.metrics.pipeline.luck import Luck
 from salesloop.metrics.pipeline.model import Model, open_moves
-from salesloop.metrics.pipeline.propagate import Changes
+from salesloop.metrics.pipeline.propagate import Changes, chances, standing
 from salesloop.metrics.pipeline.stays import OPEN, coded_visits
 from salesloop.metrics.pipeline.steps import PER_MONTH, first_month, last_step
 
@@ -260,6 +260,22 @@ def open_deals(deals: pd.DataFrame, events: pd.DataFrame, model: Model, *, as_of
     state[moves.deal[moves.last]] = np.array(moves.names, dtype=object)[moves.state[moves.last]]
     age = last_step(as_of) + 1 - since
     return live.assign(state=state, age=np.maximum(np.where(np.isnan(age), PER_MONTH, age), 1))
+
+
+def stated(
+    model: Model, deals: pd.DataFrame, events: pd.DataFrame, *, as_of: dt.date, months: int,
+    stages: pd.DataFrame | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """Return ``opportunity_id, p_win`` of the open deals: the chance to be won within the months; none without a model.
+
+    Parameters as for `simulate`; nothing is drawn, and deals yet to be created take no part.
+    """
+    if model.kind == "none":
+        return pd.DataFrame({"opportunity_id": plain(deals["opportunity_id"][:0]), "p_win": np.zeros(0)})
+    now = open_deals(deals, events, model, as_of=as_of, stages=stages)
+    stand = standing(model, now["state"], now["age"].to_numpy())
+    won, _ = chances(model, now, stand, first_step=last_step(as_of) + 1, months=months)
+    return pd.DataFrame({"opportunity_id": plain(now["opportunity_id"]), "p_win": won.sum(axis=1)})
 
 
 def _told(stand: Live) -> pd.DataFrame:

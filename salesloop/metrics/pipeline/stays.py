@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from salesloop.metrics.pipeline.coded import together
+from salesloop.metrics.pipeline.coded import matched, together
 from salesloop.metrics.pipeline.steps import last_step, step_of
 
 OPEN = "open"
@@ -76,8 +76,8 @@ class Lived:
 
 def rows_of(deals: pd.DataFrame, ids: pd.Series) -> np.ndarray:
     """Return the row of each deal named, the first one where a deal stands twice, -1 for one that is not there."""
-    (own, asked), names = together(deals["opportunity_id"], ids)
-    first = np.full(len(names) + 1, -1)
+    (own, asked), n = matched(deals["opportunity_id"], ids)
+    first = np.full(n + 1, -1)
     first[own[::-1]] = np.arange(len(own))[::-1]
     first[-1] = -1
     return first[asked]
