@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -49,6 +50,24 @@ def with_topics(checked: pd.DataFrame, rules: list[Rule]) -> pd.DataFrame:
 def month_before(unit: str, period: pd.Period, stage: str) -> Results | None:
     """Return a stage's published results of the month before, or None."""
     return Results.find(paths.reports(unit, str(period - 1)) / "results", stage)
+
+
+def told_in(unit: str, months: Iterable[str], stage: str, table: str) -> pd.DataFrame:
+    """Return a table of a stage as the runs of some months published it, one below the other; empty where none is kept.
+
+    Parameters
+    ----------
+    unit : str
+        The business unit.
+    months : iterable of str
+        The months, in any order.
+    stage, table : str
+        The names.
+    """
+    results = (Results.find(paths.reports(unit, month) / "results", stage) for month in sorted(months))
+    found = [one.table(table) for one in results if one is not None]
+    filled = [one for one in found if len(one)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 
 
 def look_before(unit: str, period: pd.Period, as_of: dt.date, stage: str) -> Results | None:

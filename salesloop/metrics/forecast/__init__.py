@@ -17,13 +17,12 @@ from salesloop.metrics.forecast.rules import call_correction, interval_scale, me
 
 __all__ = [
     "LookBack",
-    "accuracy", "as_known", "backtest", "bridge", "call_correction", "calls", "chances", "deals", "draw", "draw_before",
+    "accuracy", "as_known", "backtest", "bridge", "by_method", "call_correction", "calls", "chances", "deals", "draw", "draw_before",
     "interval_scale", "learn", "method_weights", "monthly", "monthly_bookings", "outlook", "past_probabilities", "rules", "say",
     "tested", "weights_in_force", "with_combined",
 ]  # fmt: skip
 HORIZON, DRAWS, SEED = 12, 5000, 20
 _BRIDGED = 4  # months: a quarter that holds next month ends within three more, seen from the month before
-_METHODS = ["pipeline", "series"]
 _LEAST_ERRORS, _BLIND = 4, 2.0
 
 
@@ -95,11 +94,7 @@ def tested(
 
 def prior_weights(errors: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Return the back-test's weights by lead; at the pipeline's side where there is none."""
-    found = {lead: rules.joint_weights(errors[errors["lead_months"] == lead]) for lead in range(1, backtest.LEADS + 1)}
-    return {
-        str(lead): {name: round(share, 4) for name, share in (told or rules.START).items()}
-        for lead, told in found.items()
-    }
+    return rules.join_weights(errors, (), backtest.LEADS).value  # type: ignore[return-value]
 
 
 def weights_in_force(errors: pd.DataFrame, learned: dict | None) -> dict[str, dict[str, float]]:
@@ -107,9 +102,35 @@ def weights_in_force(errors: pd.DataFrame, learned: dict | None) -> dict[str, di
     return learned or prior_weights(errors)
 
 
+def by_method(drawn: pipeline.Draws, ahead: pd.DataFrame, *, period: pd.Period, state_known: str) -> pd.DataFrame:
+    """Return what pipeline and series each tell of the next months, to be held against what comes.
+
+    Parameters
+    ----------
+    drawn : Draws
+        From `draw`, before anything is joined.
+    ahead : DataFrame
+        The company's series: `Monthly.company`.
+
+    Returns
+    -------
+    DataFrame
+        ``made_in, lead_months, period, method, forecast``; empty where only dates of the past are known, as then the
+        pipeline may know amounts by hindsight, and where one of the two tells nothing.
+    """
+    told = {"pipeline": drawn.total()[: backtest.LEADS].mean(axis=1), "series": ahead["mean"].to_numpy(dtype=float)}
+    known = state_known != "dates" and drawn.kind != "none"
+    rows = [
+        (period, lead, period + lead, name, float(mean[lead - 1]))
+        for lead in range(1, min(len(ahead), backtest.LEADS, len(drawn.months)) + 1) for name, mean in told.items() if known
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["made_in", "lead_months", "period", "method", "forecast"])
+
+
 def learn(
-    errors: pd.DataFrame, graded_in: set[str], told: pd.DataFrame, *, period: pd.Period, scale_in_force: float | None
-) -> dict[str, rules.Learned]:
+    errors: pd.DataFrame, graded_in: set[str], told: pd.DataFrame, *, period: pd.Period, scale_in_force: float | None,
+    methods: pd.DataFrame | None = None, actual: pd.Series | None = None,
+) -> dict[str, rules.Learned]:  # fmt: skip
     """Return what this period teaches: weights by lead, correction of calls, interval scale.
 
     Parameters
@@ -120,11 +141,15 @@ def learn(
         The months whose forecasts were promises, so that their errors count as graded.
     told : DataFrame
         Graded calls.
+    methods : DataFrame, optional
+        What earlier runs told by pipeline and by series, from `by_method`.
+    actual : Series, optional
+        Bookings by month, for these.
     """
-    mine = errors[errors["made_in"].astype(str).isin(graded_in)]
-    combined = mine[mine["method"] == "combined"]
+    combined = errors[errors["made_in"].astype(str).isin(graded_in) & (errors["method"] == "combined")]
+    rows = rules.each_month_once(errors, methods, pd.Series(dtype=float) if actual is None else actual)
     return {
-        "method_weights": rules.method_weights(mine[mine["method"].isin(_METHODS)], prior_weights(errors), _METHODS),
+        "method_weights": rules.join_weights(rows, graded_in, backtest.LEADS),
         "call_correction": rules.call_correction(told, last=period),
         "interval_scale": rules.interval_scale(combined, scale_in_force, 1.0),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,8 @@ PERSON_MONTHS, COMPANY_MONTHS, LEAST_MONTHS, HALF_LIFE = 12.0, 6.0, 4, 24.0
 SCALE_LAST, SCALE_LEAST, SCALE_CAP = 72, 12, 0.20
 BACKTEST_PRIOR = 24.0
 """How many months of the pipeline alone the back-test's weights start from."""
+WEIGHT_LAST = 60
+"""How many months back the weights of pipeline and series look."""
 START = {"pipeline": 0.9, "series": 0.1}
 """Weights where no back-test can be had: at the pipeline model's side."""
 
@@ -75,6 +77,84 @@ def joint_weights(errors: pd.DataFrame) -> dict[str, float] | None:
     best = float(np.clip((gap * (actual - wide["series"])).sum() / (gap**2).sum(), 0.0, 1.0))
     share = (n * best + BACKTEST_PRIOR) / (n + BACKTEST_PRIOR)
     return {"pipeline": share, "series": 1.0 - share}
+
+
+def each_month_once(errors: pd.DataFrame, told: pd.DataFrame | None, actual: pd.Series) -> pd.DataFrame:
+    """Return the months that the weights of pipeline and series are learned from, each lead of each month once.
+
+    A month whose run told both stands as it was told then; any other as the back-test has it.
+
+    Parameters
+    ----------
+    errors : DataFrame
+        The back-test: ``made_in, lead_months, period, method, forecast, actual``.
+    told : DataFrame, optional
+        What earlier runs told: ``made_in, lead_months, period, method, forecast``; months as `Period` or as text.
+    actual : Series
+        Bookings by month; what is told of other months has not come yet.
+
+    Returns
+    -------
+    DataFrame
+        ``made_in, lead_months, period, method`` (pipeline, series), ``forecast, actual``; the last 60 months told.
+
+    Examples
+    --------
+    >>> month = pd.Period("2026-01", "M")
+    >>> rows = [(month, 1, month + 1, method, 9.0) for method in ("pipeline", "series")]
+    >>> tested = pd.DataFrame(rows, columns=["made_in", "lead_months", "period", "method", "forecast"]).assign(actual=8.0)
+    >>> told = tested.drop(columns="actual").assign(forecast=[10.0, 11.0])
+    >>> each_month_once(tested, told, pd.Series({month + 1: 8.0}))["forecast"].tolist()
+    [10.0, 11.0]
+    """
+    columns = ["made_in", "lead_months", "period", "method", "forecast", "actual"]
+    tested = errors.loc[errors["method"].isin(["pipeline", "series"]), columns]
+    if told is None or told.empty:
+        return tested
+    told = told.assign(**{name: pd.PeriodIndex(told[name], freq="M") for name in ("made_in", "period")})
+    came = told.assign(actual=told["period"].map(actual).astype(float))[columns].dropna()
+    both = came.groupby(["made_in", "lead_months"])["method"].transform("nunique") == 2
+    kept = came[both & (came["made_in"] > came["made_in"].max() - WEIGHT_LAST)]
+    again = pd.MultiIndex.from_frame(tested[["made_in", "lead_months"]]).isin(
+        pd.MultiIndex.from_frame(kept[["made_in", "lead_months"]])
+    )
+    return pd.concat([kept, tested[~again]] if len(tested[~again]) else [kept], ignore_index=True)
+
+
+def join_weights(rows: pd.DataFrame, graded_in: Collection[str], leads: int) -> Learned:
+    """Return the weights of pipeline and series by lead time, from graded months and the back-test as one estimate.
+
+    A graded month is one more row of the same least squares as the back-test's (`joint_weights`): it never counts twice,
+    and without any the weights are the back-test's. Inverse squared errors would ask which of the two has erred less,
+    most of which is luck that both share; this asks where between the two the truth lay.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        From `each_month_once`.
+    graded_in : collection of str
+        The months whose forecasts were promises.
+    leads : int
+        How many months ahead.
+
+    Returns
+    -------
+    Learned
+        ``{lead: {method: weight}}``; `n` counts the graded months among the rows.
+
+    Examples
+    --------
+    >>> rows = [(f"2026-{m:02}", 1, method, f, 14.0) for m in range(1, 13) for method, f in (("pipeline", 16.0), ("series", 8.0))]
+    >>> told = pd.DataFrame(rows, columns=["made_in", "lead_months", "method", "forecast", "actual"])
+    >>> found = join_weights(told, {"2026-01", "2026-02"}, 1)
+    >>> found.value, found.n  # 12 months at 0.75, 24 at 1
+    ({'1': {'pipeline': 0.9167, 'series': 0.0833}}, 2)
+    """
+    made = {str(lead): joint_weights(rows[rows["lead_months"] == lead]) or START for lead in range(1, leads + 1)}
+    value = {lead: {name: round(share, 4) for name, share in found.items()} for lead, found in made.items()}
+    graded = rows[(rows["method"] == "pipeline") & rows["made_in"].astype(str).isin(list(graded_in))]
+    n = int(graded["made_in"].nunique())
+    return Learned(value, "forecast.reason.join" if n else "forecast.reason.weights_backtest", n, "forecast.accuracy")
 
 
 def method_weights(errors: pd.DataFrame, prior: Mapping[str, Mapping[str, float]], methods: list[str]) -> Learned:
