@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from salesloop import paths as places
 from salesloop.errors import DataError
 from salesloop.params import UnitConfig
@@ -167,8 +169,20 @@ def _landing(made: Draft, config: UnitConfig, as_of: dt.date | None) -> Landing:
     return Landing(
         tables, rejects, sorted(reports, key=lambda report: (report.table is None, report.file, report.sheet)), as_of=day,
         assumptions=[*made.assumptions, *built.assumptions], mapping=made.mapping.model_dump(exclude_defaults=True),
-        currency=next(iter(borne)) if len(borne) == 1 else None,
+        currency=next(iter(borne)) if len(borne) == 1 else _of_rate_one(tables),
     )  # fmt: skip
+
+
+def _of_rate_one(tables: dict[str, pa.Table]) -> str | None:
+    """Return the currency whose rates to home money are all 1, as it is home's; None where there is no such one."""
+    rates = tables.get("fx_rates")
+    if rates is None:
+        return None
+    lists: dict[str, set[float]] = {}
+    for code, rate in zip(*(rates.column(name).to_pylist() for name in ("currency", "rate_to_home"))):
+        lists.setdefault(code, set()).add(rate)
+    home = [code for code, seen in lists.items() if seen == {1.0}]
+    return home[0] if len(home) == 1 else None
 
 
 def _spans(built: build.Built, as_of: dt.date | None) -> None:

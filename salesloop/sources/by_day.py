@@ -18,6 +18,8 @@ _STANDING = ("accounts", "contacts", "reps", "memberships", "products", "stages"
 def groups(jobs: list[Job], as_of: dt.date | None) -> list[tuple[dt.date | None, list[Job]]]:
     """Return the files by the day of their export, oldest first; one group where no table is there of several days.
 
+    Files of which none holds a deal of another are no states of one table but its parts, and come in as one.
+
     Parameters
     ----------
     jobs : list of (Sheet, FileMapping, FileReport)
@@ -31,6 +33,8 @@ def groups(jobs: list[Job], as_of: dt.date | None) -> list[tuple[dt.date | None,
         None: the files' names say no day, or one that need not be parted.
     """
     days = _days(jobs)
+    if len(days) > 1 and _are_parts(jobs):
+        return [(as_of or days[-1], jobs)]
     if len(days) < 2 or (as_of is not None and as_of < days[-1]):
         return [(as_of, jobs)]
     last = as_of or days[-1]
@@ -42,6 +46,21 @@ def groups(jobs: list[Job], as_of: dt.date | None) -> list[tuple[dt.date | None,
 
 def _named(file: str) -> dt.date | None:
     return day_in_name(file) or month_end_in_name(file)
+
+
+def _are_parts(jobs: list[Job]) -> bool:
+    """Return whether dated files of deals are the months' parts of one table, as no deal is in two of them."""
+    files: dict[str, list[set[str]]] = defaultdict(list)
+    for sheet, entry, _ in jobs:
+        if (
+            entry.table == "opportunities"
+            and _named(sheet.file)
+            and len(entry.key) == 1
+            and entry.key[0] in sheet.cells
+        ):
+            files[pattern(sheet.file).casefold()].append({*sheet.uniques(entry.key[0])})
+    dated = [parts for parts in files.values() if len(parts) > 1]
+    return bool(dated) and all(len(set().union(*parts)) == sum(map(len, parts)) for parts in dated)
 
 
 def _days(jobs: list[Job]) -> list[dt.date]:

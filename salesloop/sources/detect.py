@@ -27,6 +27,7 @@ MONTHS = {
 }  # fmt: skip
 _DATED = re.compile(r"^(20\d{2})年?[-/.]?(1[0-2]|0?[1-9])月?$")
 _QUARTER = re.compile(r"^(?:(20\d{2})年?)?(?:q([1-4])|第?([1-4一二三四])季度)$")
+_OF_WINNING = re.compile(r"won|赢单|成交|签")
 _LEAST = 3.0
 _FLAGS = ("_is_won", "_is_closed", "_is_lost", "_active")
 
@@ -115,11 +116,20 @@ def _score(sheet: Sheet, kind: Kind, told: bool) -> tuple[float, Match] | None:
     if kind.name == "targets" and not months and "period" not in columns:
         _period_by_stem(sheet, columns, rivals)
     have = {*columns, *(["_months"] if months else [])}
-    if not told and any(not group & have for group in kind.needs):
+    lacking = [group for group in kind.needs if not group & have]
+    only_won = (
+        kind.name == "opportunities" and {"amount", "closed_on"} <= have and _of_closed_deals(columns, bool(hint))
+    )
+    if not told and lacking and not only_won:
         return None
     weight = sum(_weight(kind, column, label) for column, label in columns.items()) + 0.5 * len(months)
     used = len({*columns.values(), *months}) / max(1, len(sheet.labels))
     return weight + hint + 3 * used, Match(kind, columns, months, rivals)
+
+
+def _of_closed_deals(columns: dict[str, str], named: bool) -> bool:
+    """Return whether amounts and closing dates alone make a table of deals: by its name, or as the dates are of winning."""
+    return named or is_of_winning(columns["closed_on"])
 
 
 def _weight(kind: Kind, column: str, label: str) -> float:
@@ -176,18 +186,18 @@ def _assign(sheet: Sheet, kind: Kind, hinted: bool) -> tuple[dict[str, str], dic
     return columns, rivals
 
 
-_OF_WINNING = re.compile(r"won|赢单|成交|签")
+def is_of_winning(label: str) -> bool:
+    """Return whether a label of a closing date speaks of won deals alone."""
+    return bool(_OF_WINNING.search(key(label)))
 
 
 def _closing_of_all(columns: dict[str, str], rivals: dict[str, list[str]]) -> None:
     """Let a closing date of all deals go before one of won deals alone, which then holds for them."""
     label = columns.get("closed_on", "")
     others = [
-        other
-        for other in rivals.get("closed_on", [])
-        if not _OF_WINNING.search(key(other)) and other not in columns.values()
+        other for other in rivals.get("closed_on", []) if not is_of_winning(other) and other not in columns.values()
     ]
-    if _OF_WINNING.search(key(label)) and others:
+    if is_of_winning(label) and others:
         columns["_won_at"], columns["closed_on"] = label, others[0]
 
 

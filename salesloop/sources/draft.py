@@ -119,7 +119,7 @@ def _sheets(files: Iterable[Path], known: Mapping) -> tuple[list[tuple[Sheet, Fi
     for file in files:
         entry = known.entry(file.name)
         if not read.is_tabular(file) and entry is None:
-            archive = file.suffix.lower() in (".zip", ".7z", ".rar", ".tar", ".tgz")
+            archive = file.suffix.lower() in (".7z", ".rar", ".tar", ".tgz")
             why = "an archive: unpack it, then import again" if archive else "no table, by its name"
             aside.append(FileReport(file.name, notes=[f"set aside: {why}"]))
             continue
@@ -276,6 +276,7 @@ def complete(
     if entry.table == "opportunities" and (label := statuses.source(entry)):
         entry.columns = {**entry.columns, "status": label}
     if fresh:
+        statuses.missing(sheet, entry, notes)
         amounts.amount(sheet, entry, match, notes)
         entered.guess(sheet, entry, notes)
     if entry.table == "activities" and "type" not in entry.columns and "type" not in entry.constants:
@@ -311,7 +312,22 @@ def _tell_stand_ins(entry: FileMapping, notes: Notes) -> None:
     if (
         label
         and entry.table == "opportunities"
-        and not any(word in key(label) for word in ("creat", "创建", "建立", "录入", "opened", "作成", "erstell", "angelegt", "erfasst", "création", "creación"))
+        and not any(
+            word in key(label)
+            for word in (
+                "creat",
+                "创建",
+                "建立",
+                "录入",
+                "opened",
+                "作成",
+                "erstell",
+                "angelegt",
+                "erfasst",
+                "création",
+                "creación",
+            )
+        )
     ):
         notes.assumptions.append(f"{entry.file}: {label!r} stands for the day of creation")
     if entry.table == "opportunities" and not {"owner", "owner_id"} & {*entry.columns}:

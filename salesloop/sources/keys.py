@@ -65,7 +65,7 @@ def _repeats(sheet: Sheet, entry: FileMapping, own: str, notes: Notes) -> bool:
     extra = states - len(np.unique(ids))
     if extra < _MANY * len(sheet):
         return False
-    if _are_lines(sheet, entry, ids):
+    if _are_lines(sheet, entry, ids, _FACTS):
         entry.repeats = "first"
         notes.assumptions.append(
             f"{entry.file}: {extra:,} rows are further lines of a deal (its amount and stage are the same in each); it counts once"
@@ -73,6 +73,10 @@ def _repeats(sheet: Sheet, entry: FileMapping, own: str, notes: Notes) -> bool:
         return False
     more = _combination(sheet, entry, [own])
     proposal = f"proposed: {more}" if more else "no unique combination of columns was found"
+    if "product" in entry.columns and _are_lines(sheet, entry, ids, _FACTS[1:]):
+        proposal = (
+            f"if they are products of one deal whose amounts add up: key: [{own!r}] and repeats: sum; else {proposal}"
+        )
     notes.ask(
         entry,
         "key",
@@ -81,12 +85,12 @@ def _repeats(sheet: Sheet, entry: FileMapping, own: str, notes: Notes) -> bool:
     return True
 
 
-def _are_lines(sheet: Sheet, entry: FileMapping, ids: np.ndarray) -> bool:
+def _are_lines(sheet: Sheet, entry: FileMapping, ids: np.ndarray, same: tuple[str, ...]) -> bool:
     """Return whether the rows of an id agree in all that makes a deal, as an export with a row a product has them."""
     if entry.table != "opportunities" or not {"amount", "status"} <= {*entry.columns}:
         return False
     n = len(np.unique(ids))
-    facts = {entry.columns[column] for column in _FACTS if column in entry.columns}
+    facts = {entry.columns[column] for column in same if column in entry.columns}
     for label in facts & {*sheet.cells}:
         pairs = np.stack([ids, sheet.cells[label].indices.to_numpy(zero_copy_only=False).astype("uint64")])
         if len(np.unique(pairs, axis=1).T) != n:
@@ -155,9 +159,24 @@ def _combination(sheet: Sheet, entry: FileMapping, first: list[str] | None = Non
     lead = first or []
     for size in (1, 2, 3) if lead else (2, 3, 4):
         for tried in itertools.combinations([label for label in usable if label not in lead], size):
-            if _unique(sheet, [*lead, *tried]):
+            if _unique(sheet, [*lead, *tried]) and (lead or _telling(entry, tried)):
                 return [*lead, *tried]
     return []
+
+
+_TELLING = {"opportunities": ("name", "created_at"), "orders": ("order_id", "ordered_on"), "payments": ("order_id", "paid_on"),
+            "order_lines": ("order_id", "ordered_on")}  # fmt: skip
+
+
+def _telling(entry: FileMapping, tried: tuple[str, ...]) -> bool:
+    """Return whether a combination tells a customer's next deal or order from this one, unique as it may be now."""
+    wanted, said = _TELLING.get(str(entry.table)), entry.columns
+    if wanted is None:
+        return True
+    whose = [said[column] for column in ("account", "_account") if column in said and entry.table != "opportunities"]
+    if whose and said.get("order_id") not in tried and not {*whose} & {*tried}:
+        return False
+    return any(said.get(column) in tried for column in wanted)
 
 
 def _unique(sheet: Sheet, names: list[str]) -> bool:

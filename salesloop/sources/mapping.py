@@ -61,7 +61,7 @@ class FileMapping(BaseModel):
         A row that is missing from the export was deleted.
     repeats : str
         Rows without an id that are equal in every column: ``keep`` each, or ``drop`` all but one; ``first``: of rows with
-        the same id the first is the record, the others are its lines.
+        the same id the first is the record, the others are its lines; ``sum``: and the amounts of its lines add up.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -85,7 +85,7 @@ class FileMapping(BaseModel):
     currency: str | None = Field(None, pattern=r"^([A-Z]{3}|\?)$")
     zone: str | None = None
     complete: bool = False
-    repeats: Literal["keep", "drop", "first"] = "drop"
+    repeats: Literal["keep", "drop", "first", "sum"] = "drop"
     encoding: str | None = None
     delimiter: str | None = None
     header_row: int | None = Field(None, ge=1)
@@ -205,6 +205,7 @@ def asked(entry: FileMapping) -> list[str]:
     """Return the places of an entry that still ask for an answer."""
     places = [f"table of {entry.file}"] if entry.table == ASK else []
     places += [f"columns.{column}" for column, label in entry.columns.items() if label == ASK]
+    places += [f"constants.{column}" for column, text in entry.constants.items() if text == ASK]
     places += [f"values.{column}" for column, words in entry.values.items() if ASK in words.values()]
     places += [f"dates.{label}" for label, order in entry.dates.items() if order == ASK]
     places += ["key"] if ASK in entry.key else []

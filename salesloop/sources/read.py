@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import io
 import re
+import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 from salesloop.errors import DataError, SalesloopError, raise_all
-from salesloop.sources import delimited, markup, workbook
+from salesloop.sources import delimited, markup, records, workbook
 from salesloop.sources.labels import known_keys
 from salesloop.sources.sheet import Sheet
 
-TABULAR = {".csv", ".tsv", ".txt", ".psv", ".tab", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".parquet", ".pq"}
+TABULAR = {".csv", ".tsv", ".txt", ".psv", ".tab", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".parquet", ".pq",
+           ".json", ".jsonl", ".ndjson", ".zip"}  # fmt: skip
 _DAY = re.compile(
     r"(?<!\d)(20\d{2})(?:[-_.]?(?=\d\d)|年)(1[0-2]|0?[1-9])(?:[-_.]?(?=\d\d)|月)(3[01]|[12]\d|0?[1-9])(?!\d)"
 )
@@ -124,7 +127,7 @@ def read(file: Path, *, options: dict | None = None) -> list[Sheet]:
     Parameters
     ----------
     file : Path
-        A CSV, XLSX or Parquet file; CSV may be gzipped.
+        A CSV, XLSX, Parquet or JSON file; it may be gzipped, and a zip archive may hold several.
     options : dict, optional
         The mapping's word on ``encoding``, ``delimiter`` and ``header_row``.
 
@@ -134,10 +137,19 @@ def read(file: Path, *, options: dict | None = None) -> list[Sheet]:
         The file is no table, is cut off or too large.
     """
     told = {key: value for key, value in (options or {}).items() if value is not None}
-    data = _bytes(file)
-    name = file.name
+    sheets = _sheets_of(_bytes(file), file.name, told)
+    for sheet in sheets:
+        _warn_of_caps(sheet)
+    return sheets
+
+
+def _sheets_of(data: bytes, name: str, told: dict) -> list[Sheet]:
+    """Return the sheets of a file's content, or of each table in an archive."""
     if data[:2] == b"\x1f\x8b":
         data = _unzipped(data, name)
+    if (inside := _archived(data, name)) is not None:
+        found = [sheet for member, content in inside for sheet in _sheets_of(content, member, told)]
+        return found or [Sheet(name, problem="an archive without tables")]
     if data[:4] == b"PK\x03\x04" or data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         sheets = workbook.read_workbook(data, name, header_row=told.get("header_row"), known=known_keys())
     elif data[:4] == b"PAR1":
@@ -146,16 +158,58 @@ def read(file: Path, *, options: dict | None = None) -> list[Sheet]:
         sheets = [Sheet(name, problem="empty")]
     elif markup.is_markup(data):
         sheets = workbook.read_markup(data, name, header_row=told.get("header_row"), known=known_keys())
-    elif file.suffix.lower() in (".xlsx", ".xlsm", ".xlsb", ".parquet", ".pq"):
+    elif records.is_records(data):
+        sheets = [records.read(data, name)]
+    elif (ending := Path(name).suffix.lower()) in (".xlsx", ".xlsm", ".xlsb", ".parquet", ".pq", ".zip"):
         raise DataError(
-            f"file {name}", found=f"no {file.suffix[1:].upper()} content", allowed="a complete file",
+            f"file {name}", found=f"no {ending[1:].upper()} content", allowed="a complete file",
             next_step="copy or export the file again",
         )  # fmt: skip
     else:
         sheets = [delimited.read(data, name, known=known_keys(), **told)]
-    for sheet in sheets:
-        _warn_of_caps(sheet)
     return sheets
+
+
+def _archived(data: bytes, name: str) -> list[tuple[str, bytes]] | None:
+    """Return the tables in a zip archive by name, with the archive's day where they bear none; None where it is none.
+
+    A workbook is an archive too, but of another kind.
+    """
+    if data[:4] != b"PK\x03\x04":
+        return None
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if {"[Content_Types].xml", "mimetype"} & {*archive.namelist()}:
+                return None
+            wanted = [one for one in archive.infolist() if not one.is_dir() and _wanted(Path(one.filename))]
+            if sum(one.file_size for one in wanted) > _MOST:
+                raise _not_opened(name, "more than 2 GiB of tables")
+            return [(_with_day(Path(one.filename), name), archive.read(one)) for one in wanted]
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error):
+        if Path(name).suffix.lower() == ".zip":
+            raise _not_opened(name, "an archive that is cut off, damaged or locked by a password") from None
+        return None
+
+
+def _wanted(member: Path) -> bool:
+    return (
+        is_tabular(member)
+        and member.suffix != ""
+        and "__MACOSX" not in member.parts
+        and not member.name.startswith(".")
+    )
+
+
+def _with_day(member: Path, archive: str) -> str:
+    day = day_in_name(archive)
+    return member.name if day is None or day_in_name(member.name) else f"{member.stem}_{day}{member.suffix}"
+
+
+def _not_opened(name: str, found: str) -> DataError:
+    return DataError(
+        f"file {name}", found=found, allowed="an archive of tables that opens without a password",
+        next_step="unpack it and import the files themselves",
+    )  # fmt: skip
 
 
 def _bytes(file: Path) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from salesloop.sources import moments, values
+from salesloop.sources import detect, moments, values, words
 from salesloop.sources.mapping import ASK, FileMapping
 from salesloop.sources.sheet import Sheet
 
@@ -23,6 +24,21 @@ def source(entry: FileMapping) -> str | None:
     if "status" in entry.columns or "status" in entry.constants:
         return None
     return next((entry.columns[name] for name in ("stage", "_is_won", "probability") if name in entry.columns), None)
+
+
+def missing(sheet: Sheet, entry: FileMapping, notes: Notes) -> None:
+    """Tell by the file's name how deals without any status ended, as in "won deals 2026"; else it is asked."""
+    if entry.table != "opportunities" or source(entry) or {"status", "stage"} & {*entry.columns, *entry.constants}:
+        return
+    told = words.meaning(f"{PurePath(sheet.file).stem} {sheet.sheet}".replace("_", " "), "status")
+    closing = entry.columns.get("closed_on", "")
+    signed = detect.is_of_winning(closing) and closing != entry.columns.get("expected_close")
+    told = told if told in ("won", "lost") else "won" if signed and sheet.filled(closing) == len(sheet) else None
+    entry.constants = {**entry.constants, "status": told or ASK}
+    if told:
+        notes.assumptions.append(f"{entry.file}: no status: all its deals are {told}, as its name or {closing!r} says")
+    else:
+        notes.ask(entry, "constants.status", "no column says how a deal ended: are all of them won, lost or open?")
 
 
 def settle(sheet: Sheet, entry: FileMapping, notes: Notes, label: str, known: dict[str, str | None]) -> None:

@@ -416,3 +416,50 @@ def test_ids_in_the_place_of_account_names(put, unit):
     deals = _deals(sources.load(file.parent, unit))
     assert [(row["account_id"], row["account"]) for row in deals] == [("71", "Acme"), ("72", "Bolt")]
     assert "unknown_account" not in sources.load(file.parent, unit).files[1].by_rule
+
+
+def test_products_of_a_deal_add_up_where_the_mapping_says_so(put, unit, root):
+    rows = [f"{n},D{n},Acme,Ann,Won,2026-01-0{n},2026-02-0{n},{product},{amount}"
+            for n in range(1, 4) for product, amount in (("Pump", "100.10"), ("Valve", "50.20"))]  # fmt: skip
+    head = "Deal ID,Deal,Account,Owner,Stage,Created,Closed,Product,Amount\n"
+    file = put("deals.csv", head + "\n".join(rows))
+    with pytest.raises(DataError, match="repeats: sum"):
+        sources.load(file, unit)
+    drafted = root / "params" / "u" / "mapping.yml"
+    answered = drafted.read_text(encoding="utf-8").replace('key: ["?"]', 'key: ["Deal ID"]\n    repeats: sum')
+    drafted.write_text(answered, encoding="utf-8")
+    landing = sources.load(file, unit)
+    assert [(row["amount"], row["product"]) for row in _deals(landing)] == [(Decimal("150.30"), None)] * 3
+    assert landing.files[0].by_rule == {"line_of_a_deal": 3}
+
+
+def test_a_list_of_won_deals_and_one_that_does_not_say(put, unit):
+    rows = "Customer,Amount,Close Date,Sales Rep\n" + "".join(f"A{n},{n}00,2026-0{n}-11,Ann\n" for n in range(1, 9))
+    landing = sources.load(put("won deals.csv", rows), unit)
+    assert _fates(landing) == {"won": 8} and _won(landing) == Decimal(3600)
+    assert landing.assumptions[1].endswith("equal rows one is kept")
+    with pytest.raises(DataError, match="how a deal ended"):
+        sources.load(put("closed deals.csv", rows), unit)
+
+
+def test_a_ledger_of_sales_is_orders_and_no_list_of_customers(put, unit):
+    rows = "Customer,Amount,Date,Salesperson\n" + "".join(f"A{n},{n}00,2026-0{n}-11,Ann\n" for n in range(1, 9))
+    landing = sources.load(put("sales 2026.csv", rows), unit)
+    assert sum(row["amount"] for row in landing.tables["orders"].to_pylist()) == Decimal(3600)
+
+
+def test_months_of_a_table_that_share_no_deal_are_its_parts(put, unit):
+    head = "Deal ID,Deal,Account,Owner,Stage,Amount,Created,Close Date\n"
+    for month in (1, 2, 3):
+        file = put(f"deals_2026-0{month}.csv", f"{head}{month},D,Acme,Ann,Won,9,2026-0{month}-05,2026-04-05\n")
+    (landing,) = sources.series(file.parent, unit)
+    assert landing.as_of == dt.date(2026, 3, 31) and len(_deals(landing)) == 3
+
+
+def test_the_currency_of_rate_one_is_home(put, unit):
+    put("deals.csv", "Deal ID,Deal,Owner,Stage,Amount,Currency,Created,Closed\n1,A,Ann,Won,9,EUR,2026-01-01,2026-02-01\n"
+        "2,B,Ann,Won,9,USD,2026-01-01,2026-02-01\n")  # fmt: skip
+    file = put(
+        "fx_rates.csv", "Month,Currency,Rate to home\n2026-01,EUR,1.1\n2026-01,USD,1\n2026-02,EUR,1\n2026-02,USD,1\n"
+    )
+    assert sources.load(file.parent, unit).currency == "USD"

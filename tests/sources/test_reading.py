@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import codecs
+import datetime as dt
+import io
+import json
+import zipfile
 
 import pytest
 
+from salesloop import sources
 from salesloop.errors import DataError, SalesloopError
-from salesloop.sources import load
+from salesloop.sources import load, records
 from salesloop.sources.decode import decode
 
 HEAD = "Deal Id,Deal Name,Owner,Stage,Amount,Closing Date,Created Time\n"
@@ -231,3 +236,38 @@ def test_the_day_of_the_export_is_in_the_name(put, unit):
     assert landing.as_of == dt.date(2026, 5, 28)
     assert load(put("Deals_2026_05_28.csv", HEAD + ROWS), unit, as_of=dt.date(2026, 6, 1)).as_of == dt.date(2026, 6, 1)
     assert load(put("deals.csv", HEAD + ROWS), unit).as_of is None
+
+
+def test_records_as_interfaces_answer_them(put, unit):
+    answer = {"data": [{"id": "3652397000000049001", "Deal_Name": "A", "Owner": {"name": "Ann", "id": "7", "email": "a@b.c"},
+                        "Amount": 12.50, "Stage": "Closed Won", "Closing_Date": "2026-03-05", "Tag": [], "$approved": True,
+                        "Account_Name": {"name": "Acme", "id": "9"}, "Created_Time": "2026-01-02T10:00:00+08:00"}],
+              "info": {"count": 1, "more_records": False}}  # fmt: skip
+    (row,) = sources.load(put("Deals.json", json.dumps(answer)), unit).tables["opportunities"].to_pylist()
+    assert (row["opportunity_id"], row["owner"], row["owner_id"], row["account_id"]) == (
+        "3652397000000049001",
+        "Ann",
+        "7",
+        "9",
+    )
+    assert (str(row["amount"]), row["closed_on"]) == ("12.50", dt.date(2026, 3, 5))
+    lines = "\n".join(json.dumps({"id": n, "properties": {"dealname": "B"}}) for n in (1, 2))
+    assert records.read(lines.encode(), "x.jsonl").labels == ["id", "dealname"]
+    with pytest.raises(DataError, match="cut off"):
+        records.read(b'{"data": [{"id": 1', "x.json")
+
+
+def test_tables_in_an_archive_take_its_day(put, unit):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(
+            "crm/Deals.csv", "Deal ID,Deal,Owner,Stage,Amount,Created,Closed\n1,A,Ann,Won,9,2026-01-01,2026-02-01\n"
+        )
+        archive.writestr("__MACOSX/._Deals.csv", "x")
+        archive.writestr("readme.pdf", "x")
+    landing = sources.load(put("export_2026-03-31.zip", out.getvalue()), unit)
+    assert landing.as_of == dt.date(2026, 3, 31) and [report.file for report in landing.files] == [
+        "Deals_2026-03-31.csv"
+    ]
+    with pytest.raises(DataError, match="cut off"):
+        sources.load(put("b.zip", out.getvalue()[:60]), unit)
