@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from salesloop.metrics.whatif import joint, panels
+from salesloop.metrics.whatif import joint, panels, spread
 from salesloop.metrics.whatif.estimators import Effect, effect
 from salesloop.metrics.whatif.joint import Trial
 from salesloop.metrics.whatif.rows import UNITS, Logged
@@ -106,7 +106,11 @@ def few(measure: str, trials: list[Trial], past: Past) -> dict[str, Effect]:
         return joint.fit(past.won, trials, factors=["quarter", *kinds, *extra], family="gaussian", group=kinds[0])
     counts = by_month(past, kinds)
     found = joint.fit(counts, trials, factors=["month", *kinds], group=kinds[0], family="poisson")
-    drift = {trial.id: joint.lasting(counts, trial) for trial in trials if trial.id in found}
+    drift = {
+        trial.id: spread.lasting(counts, kind=trial.kind, values=trial.values, start=trial.start)
+        for trial in trials
+        if trial.id in found
+    }
     return {key: effect(one.estimate, float(np.fmax(one.se, drift[key])), one.n) for key, one in found.items()}
 
 
@@ -213,7 +217,7 @@ def interrupted(row: Logged, past: Past, others: list[Logged]) -> Effect | None:
     fit = cautious(value.to_numpy(), np.column_stack(columns))
     mean = np.zeros(len(columns))
     mean[2], mean[3] = 1.0, since[after].mean()
-    se = float(np.sqrt(mean @ np.asarray(fit.cov_params()) @ mean)) * joint.wider(len(value) - len(columns) + 1)
+    se = float(np.sqrt(mean @ np.asarray(fit.cov_params()) @ mean)) * spread.wider(len(value) - len(columns) + 1)
     return effect(float(mean @ np.asarray(fit.params)), se, int(after.sum()))
 
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from salesloop.metrics import intervals
+from salesloop.metrics.whatif import spread
 from salesloop.metrics.whatif.estimators import Effect, effect
 
 LEAST_SIDE = 10
-_ABSURD = 5.0
-_NEAR = 6
 """Observations that a change needs on its treated side."""
+_ABSURD = 5.0
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def fit(
     factors : list of str
         Columns whose levels are taken out.
     group : str
-        With ``quarter`` the cells whose overdispersion widens the standard errors.
+        With ``quarter`` and the people in it what widens the standard errors; see `spread.standard_errors`.
     family : {"binomial", "poisson", "gaussian"}
         The outcome's kind.
     clustered : bool
@@ -122,10 +121,9 @@ def fit(
         return {}
     made = made.loc[:, _independent(made, usable)]
     told = _fitted(made, rows, family, rows[group].astype(str) if clustered else None)
-    expected = told.predict(made, offset=_offset(rows, family))
-    wide = 1.0 if clustered else np.sqrt(_overdispersion(expected, rows, group, family))
+    errors = dict(told.bse) if clustered else _errors(told, made, rows, group, family)
     return {
-        name.removeprefix("change:"): effect(float(told.params[name]), float(told.bse[name]) * wide, int(made[name].sum()))
+        name.removeprefix("change:"): effect(float(told.params[name]), float(errors[name]), int(made[name].sum()))
         for name in usable if abs(told.params[name]) < _ABSURD
     }  # fmt: skip
 
@@ -148,6 +146,20 @@ def _fitted(made: pd.DataFrame, rows: pd.DataFrame, family: str, groups: pd.Seri
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # separation in a nuisance level: checked by the size of what is read off
         return model.fit(maxiter=100, **how)
+
+
+def _errors(told, made: pd.DataFrame, rows: pd.DataFrame, group: str, family: str) -> dict[str, float]:
+    """Return the standard errors of a fitted regression, as wide as quarters and people make them."""
+    expected = np.asarray(told.predict(made, offset=_offset(rows, family)))
+    varies = {
+        "binomial": expected * (1 - expected),
+        "poisson": expected,
+        "gaussian": np.full(len(rows), float(told.scale)),
+    }
+    scale = float(told.scale) if family == "gaussian" else 1.0
+    left = (rows["hit"].to_numpy(float) - expected) / scale
+    fitted = spread.Fitted(made, left, varies[family] / scale**2, np.asarray(told.cov_params()))
+    return spread.standard_errors(fitted, rows, group=group, family=family)
 
 
 def informative(rows: pd.DataFrame, factors: list[str]) -> pd.DataFrame:
@@ -175,62 +187,3 @@ def _independent(made: pd.DataFrame, keep: list[str]) -> list[str]:
 
 def _offset(rows: pd.DataFrame, family: str) -> np.ndarray | None:
     return np.log(rows["exposure"].to_numpy(float)) if family == "poisson" else None
-
-
-def _overdispersion(expected: pd.Series, rows: pd.DataFrame, group: str, family: str) -> float:
-    """Return how much more cells of group x quarter vary than the model says, at least 1, widened for how few they are."""
-    if family == "gaussian":
-        return 1.0
-    told = pd.DataFrame({"g": rows[group].astype(str), "q": rows["quarter"].astype(str), "y": rows["hit"].to_numpy(float),
-                         "m": np.asarray(expected)})  # fmt: skip
-    told["v"] = told["m"] * (1 - told["m"]) if family == "binomial" else told["m"]
-    sums = told.groupby(["g", "q"])[["y", "m", "v"]].sum()
-    sums = sums[sums["v"] > 0.5]
-    free = len(sums) - sums.index.get_level_values("g").nunique() - sums.index.get_level_values("q").nunique() + 1
-    spread = max(float(((sums["y"] - sums["m"]) ** 2 / sums["v"]).sum()) / free, 1.0) if free >= 3 else 1.0
-    return spread * wider(free + 1) ** 2 if free >= 3 else spread
-
-
-def wider(groups: int) -> float:
-    """Return how much wider an interval is whose spread few groups tell: Student's t over the normal.
-
-    Examples
-    --------
-    >>> [round(wider(n), 2) for n in (3, 6, 30)]
-    [2.2, 1.31, 1.04]
-    """
-    from scipy.special import stdtrit
-
-    return float(stdtrit(max(groups - 1, 1), 0.975)) / intervals.z(0.95)
-
-
-def lasting(counts: pd.DataFrame, trial: Trial) -> float:
-    """Return how far log counts of groups that nobody changed drift apart from one another, as a standard error.
-
-    The same before-and-after difference, against the others, for every group but the changed one and for dates within
-    half a year of the change: shocks that last (people who come and go) show in it, which counting noise does not hold.
-    Few groups tell little about it, so it is widened as Student's t with one degree of freedom less than groups asks; the
-    mean of several groups drifts less than one does.
-    NaN with fewer than three such groups.
-
-    Parameters
-    ----------
-    counts : DataFrame
-        ``month, hit`` and the trial's column: counts by month and group.
-    trial : Trial
-        The change.
-    """
-    wide = counts.assign(g=counts[trial.kind].astype(str)).pivot_table(
-        index="month", columns="g", values="hit", aggfunc="sum"
-    )
-    wide = np.log(wide.drop(columns=list(trial.values), errors="ignore").fillna(0.0) + 0.5)
-    groups = wide.shape[1]
-    if groups < 3:
-        return float("nan")
-    away = wide.sub(wide.mean(axis=1), axis=0) * groups / (groups - 1)
-    at = int((wide.index < trial.start.to_period("M")).sum())
-    dates = [date for date in range(at - _NEAR, at + _NEAR + 1) if 3 <= date <= len(wide) - 3]
-    moved = [away.iloc[date:].mean() - away.iloc[:date].mean() for date in dates]
-    theirs = max(counts[trial.kind].astype(str).drop_duplicates().isin(trial.values).sum(), 1)
-    share = 1 / theirs + 1 / groups
-    return float(np.sqrt(np.mean(np.square(moved)) * share)) * wider(groups) if moved else float("nan")

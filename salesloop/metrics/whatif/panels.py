@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from salesloop.metrics.whatif.estimators import Effect, effect
-from salesloop.metrics.whatif.joint import wider
+from salesloop.metrics.whatif.spread import wider
 
 SUM_WEIGHT = 1e3
 
