@@ -106,7 +106,24 @@ def _pipeline_created(deals: pd.DataFrame) -> pd.DataFrame:
     return deals.assign(on=deals["created_at"].dt.normalize(), value=deals["amount"])
 
 
+LEAST_WON = 20
+"""From so many won deals without a single lost one on, losses are taken as not recorded."""
+
+
+def losses_known(deals: pd.DataFrame) -> bool:
+    """Return whether lost deals are in the data at all; where many are won and none is lost, a win rate cannot be told.
+
+    Examples
+    --------
+    >>> losses_known(pd.DataFrame({"status": ["won"] * 20})), losses_known(pd.DataFrame({"status": ["won"] * 20 + ["lost"]}))
+    (False, True)
+    """
+    return bool((deals["status"] == "lost").any() or (deals["status"] == "won").sum() < LEAST_WON)
+
+
 def _win_rate(deals: pd.DataFrame) -> pd.DataFrame:
+    if not losses_known(deals):
+        deals = deals[:0]
     closed = deals[deals["status"].isin(["won", "lost"])]
     return closed.assign(on=closed["closed_on"], value=(closed["status"] == "won").astype(float), weight=1.0)
 

@@ -1,11 +1,14 @@
 """One fact table a measure, one way to add it up; expected numbers worked by hand."""
 
+import datetime as dt
 import math
 
 import pandas as pd
 import pytest
 
 from salesloop.book import Book
+from salesloop.metrics import measures
+from salesloop.metrics.kpi import winrates
 from salesloop.metrics.measures import actual, by_month
 
 OCTOBER, NOVEMBER = pd.Period("2026-10", "M"), pd.Period("2026-11", "M")
@@ -71,3 +74,12 @@ def test_by_month_has_a_row_for_a_month_with_nothing(book):
     table = by_month(book.facts("bookings"), "bookings", "company", [OCTOBER, NOVEMBER])
     assert table["value"].tolist() == [150.75, 0.0]
     assert by_month(book.facts("win_rate"), "win_rate", "rep", [OCTOBER])["value"].tolist() == [1.0, 0.0]
+
+
+def test_a_list_of_won_deals_alone_has_no_win_rate():
+    won = pd.DataFrame({"status": "won", "closed_on": pd.Timestamp("2026-10-05"), "amount": 1.0, "created_at": pd.NaT,
+                        "expected_close": pd.NaT, "rep": "Ann"}, index=range(20))  # fmt: skip
+    assert measures.facts("win_rate", deals=won).empty
+    assert measures.facts("win_rate", deals=won[:19])["value"].sum() == 19
+    found = winrates.win_rates(won, as_of=dt.date(2026, 10, 31))
+    assert found["value"].isna().all() and measures.facts("bookings", deals=won)["value"].sum() == 20

@@ -45,7 +45,9 @@ def _wape(frame: pd.DataFrame, method: str) -> float:
     return float((own["forecast"] - own["actual"]).abs().sum() / total) if total else math.nan
 
 
-def notes(gained: pd.DataFrame, *, graded_months: int, has: Callable[[str], bool], simulation: bool) -> list[Sentence]:
+def notes(
+    gained: pd.DataFrame, *, graded_months: int, has: Callable[[str], bool], simulation: bool, losses: bool = True
+) -> list[Sentence]:
     """Return the notes of page one, a sentence each.
 
     Parameters
@@ -58,6 +60,8 @@ def notes(gained: pd.DataFrame, *, graded_months: int, has: Callable[[str], bool
         Whether the period holds a table at all.
     simulation : bool
         Whether the unit is made up and decides by itself.
+    losses : bool, default True
+        Whether the data hold lost deals (`measures.losses_known`).
     """
     told: list[Sentence] = []
     for row in gained.itertuples():
@@ -68,4 +72,5 @@ def notes(gained: pd.DataFrame, *, graded_months: int, has: Callable[[str], bool
     if graded_months < PROVEN_MONTHS:
         told.append(("brief.note.unproven", {"n": graded_months, "need": PROVEN_MONTHS}))
     told += [(f"brief.note.{message}", {}) for name, message in MISSING if not has(name)]
+    told += [] if losses else [("brief.note.no_losses", {})]
     return [*told, ("brief.note.simulation", {})] if simulation else told

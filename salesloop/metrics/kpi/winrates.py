@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from salesloop.metrics import intervals
+from salesloop.metrics import intervals, measures
 
 KINDS = ("win_rate", "win_rate_value", "created_win_rate", "win_rate_overdue", "win_rate_stale", "win_curve")
 STALE_DAYS, CURVE_DAYS, CURVE_YEARS = 90, 365, 3
@@ -48,6 +48,7 @@ def win_rates(deals: pd.DataFrame, *, as_of: dt.date, months: int = 12) -> pd.Da
     >>> found[["win_rate", "created_win_rate", "win_rate_overdue"]].tolist()
     [0.3, 0.03, 0.1]
     """
+    deals = deals if measures.losses_known(deals) else deals[:0]
     day = pd.Timestamp(as_of)
     start = (day.to_period("M") - months + 1).start_time
     decided = deals[deals["status"].isin(["won", "lost"]) & (deals["closed_on"] >= start) & (deals["closed_on"] <= day)]
