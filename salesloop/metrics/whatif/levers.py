@@ -177,7 +177,9 @@ def of_stages(
         kind, scope = ("stage", stage) if column is None else (f"stage+{column}", f"{stage} / {value}")
         where: dict[str, Any] = {"stage": stage, "column": column, "value": value}
         made.append(odds_lever(Lever("conversion", kind, scope, (Change(conversion=2.0, **where),)), left - lost, lost))
-        cycle = odds_lever(Lever("cycle", kind, scope, (Change(speed=2.0, steady=True, **where),), uom="days"), left, total - left)
+        cycle = odds_lever(
+            Lever("cycle", kind, scope, (Change(speed=2.0, steady=True, **where),), uom="days"), left, total - left
+        )
         made.append(replace(cycle, now=30.4375 / PER_MONTH / cycle.now if cycle.now > 0 else float("nan")))
     return [lever for lever in made if lever.blocks]
 
