@@ -107,7 +107,7 @@ def test_pages_say_the_same_numbers_as_the_results_in_both_languages(root):
     english, chinese = (
         re.sub(r"<[^>]+>", " ", (folder / f"index.{lang}.html").read_text(encoding="utf-8")) for lang in ("en", "zh")
     )
-    assert f"¥{actual / 1e6:,.1f}M" in english
+    assert f"¥{actual / 1e6:,.2f}M" in english
     assert f"¥{actual / 1e4:,.1f}万" in chinese
     deals = max((root / "data" / "demo" / "exports").glob("*/Deals_*.csv"))
     bookings = pd.read_csv(deals, dtype=str)
