@@ -38,3 +38,15 @@ def test_one_renewal_out_of_all_measure_counts_for_five_times_its_win_at_most():
     told = arrivals.renewals(deals, as_of=AS_OF, months=pd.period_range("2026-07", periods=3, freq="M"))
     amount = told.profiles.set_index("opportunity_id")["amount"]
     assert amount["next"] == pytest.approx(200.0 * 1.4)  # 500 + 800 + 100 for 1,000
+
+
+def test_nothing_is_to_come_where_every_win_has_asked():
+    deals = book([(100.0, 90.0), (800.0, 800.0), (100.0, 100.0)], waiting=200.0)
+    asked = deals.iloc[[0, 0]].assign(opportunity_id=["ro", "rn"], account_id=["b", "c"], type="renewal", status="open",
+                                      created_at=pd.to_datetime(["2025-08-12", "2026-06-12"]), closed_on=pd.NaT)  # fmt: skip
+    told = arrivals.renewals(
+        pd.concat([deals, asked], ignore_index=True),
+        as_of=AS_OF,
+        months=pd.period_range("2026-07", periods=3, freq="M"),
+    )
+    assert len(told.profiles) == len(told.numbers) == 0 and told.rate.tolist() == [0.0, 0.0, 0.0]

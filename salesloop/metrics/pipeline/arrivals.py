@@ -192,7 +192,8 @@ def renewals(deals: pd.DataFrame, *, as_of: dt.date, months: pd.PeriodIndex) -> 
     lag = pd.Series(pairs["lag"].to_numpy(dtype=float), index=pairs["win"]).reindex(range(len(wins))).to_numpy()
     waits = _waiting(age, lag, labels(wins["product"])[0], len(months))
     open_still = np.isnan(lag) & (waits.sum(axis=1) > 1e-3)
-    coming = wins[open_still].assign(type="renewal", amount=wins["amount"] * _worth(pairs, wins))
+    worth = wins["amount"] * _worth(pairs, wins)
+    coming = wins[open_still].assign(type="renewal", amount=worth[open_still])
     noise = np.full(len(months), 1.0 / np.sqrt(len(again)))
     return Arrivals(waits[open_still].sum(axis=0), noise, coming, waits[open_still])
 
