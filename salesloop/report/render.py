@@ -51,7 +51,8 @@ def render_stage(
     hide_names : bool, optional
         Whether reps' names are replaced by numbers; by default as the unit says.
     linked : bool, default True
-        Whether the page stands in its report folder, so that links to other files lead somewhere.
+        Whether the page stands in its report folder, so that links to other files lead somewhere; a page of a bundle
+        holds what it would link.
     home : str, optional
         The address of the brief; beside the page by default.
     """
@@ -104,6 +105,7 @@ def stage_values(notebook: Path | str, folder: Path, config: UnitConfig, manner:
         "text": text, "stage": stage, "name": name, "sections": sections, "lead": _lead(items), "linked": manner.linked,
         "title": next((section.title for section in sections if section.title), "") or name,
         "content": results.content if results else None, "unit": plain(config.name or config.unit),
+        "teams": sheets.inside(items) if items and not manner.linked else [],
         "others": others(text.lang, Path(notebook).stem, config.languages), "hidden": manner.mask is not str,
     }  # fmt: skip
 
@@ -216,7 +218,7 @@ def _result(mark: dict, items: Items) -> dict | None:
         return {"kind": kind, "title": items.title(name), "html": table, "small": is_slim(table)}
     if kind == "figure":
         return {"kind": kind, "name": name, "small": True}
-    if kind in ("sheets", "workbook") and items.manner.linked:
+    if kind in ("sheets", "workbook"):
         made = sheets.links(items, name) if kind == "sheets" else sheets.workbook_link(items, name)
         return {"kind": "links", "html": made} if made else None
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from salesloop.tables import html_table
 
 _CSS = Path(__file__).parent / "templates" / "sheet.css"
 _LONGEST = 40
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def slugs(keys: list[str]) -> list[str]:
@@ -44,22 +46,36 @@ def file_names(spec: dict[str, Any], stem: str, lang: str) -> list[str]:
 
 
 def links(items: Items, name: str) -> Markup | None:
-    """Return the list of links to a stage's pages of one kind; None where there are none."""
+    """Return the list of links to a stage's pages of one kind, in a bundle to their places in it; None where there are none."""
     spec = next((spec for spec in items.results.sheets if spec["name"] == name), None)
     if spec is None or not spec["pages"]:
         return None
+    linked = items.manner.linked
+    places = file_names(spec, items.stem, items.text.lang) if linked else [f"#{one}" for one in _anchors(items, spec)]
     made = [
-        f'<li><a href="{quote(file)}">{escape(_title(items, spec, one))}</a></li>'
-        for file, one in zip(file_names(spec, items.stem, items.text.lang), spec["pages"], strict=True)
+        f'<li><a href="{quote(place, safe="/#")}">{escape(_title(items, spec, one))}</a></li>'
+        for place, one in zip(places, spec["pages"], strict=True)
     ]
     return Markup(f'<h3>{escape(items.text.t(spec["lead"]))}</h3><ul class="pages">{"".join(made)}</ul>')
 
 
+def _anchors(items: Items, spec: dict[str, Any]) -> list[str]:
+    """Return where each page stands in a bundle."""
+    return [f"page-{items.stage}-{spec['name']}-{place}" for place in range(1, len(spec["pages"]) + 1)]
+
+
 def workbook_link(items: Items, name: str) -> Markup | None:
-    """Return the link to a workbook that people edit."""
-    spec = items.results.tables.get(name, {})
-    file = spec.get("workbook")
-    return Markup(f'<p><a href="{quote("results/" + file)}">{escape(items.title(name))}</a></p>') if file else None
+    """Return the link to a workbook that people edit; in a bundle it is inside, unless names are hidden: it holds them."""
+    file = items.results.tables.get(name, {}).get("workbook")
+    if not file:
+        return None
+    title, short = escape(items.title(name)), file.rpartition("/")[2]
+    if items.manner.linked:
+        return Markup(f'<p><a href="{quote("results/" + file)}">{title}</a></p>')
+    if items.mask is not str or not (items.results.folder / file).is_file():
+        return paragraph(items.text.t("report.workbook_beside", file=f"results/{file}"), "note")
+    inside = base64.b64encode((items.results.folder / file).read_bytes()).decode("ascii")
+    return Markup(f'<p><a download="{escape(short)}" href="data:{_XLSX};base64,{inside}">{title}</a></p>')
 
 
 def draw(items: Items, *, unit: str, languages: tuple[str, ...]) -> dict[str, str]:
@@ -91,14 +107,27 @@ def _others(spec: dict, place: int, items: Items, languages: tuple[str, ...]) ->
 
 
 def _page(items: Items, spec: dict, one: dict, *, unit: str, others: list[dict[str, str]]) -> str:
+    return page(
+        "sheet.html.j2", items.text, **_shown(items, spec, one), unit=unit, content=items.results.content,
+        name=stage_name(items.stage, items.text), home=f"{items.stem}.{items.text.lang}.html", others=others,
+        css=style() + _sheet_css(), hidden=items.mask is not str,
+    )  # fmt: skip
+
+
+def _shown(items: Items, spec: dict, one: dict) -> dict[str, Any]:
+    """Return what a page shows: its title, its lead, what it says and its tables."""
     said = [items.words(sentence["id"], sentence["values"]) for sentence in one["said"]]
     tables = [table for name in spec["tables"] if (table := _table(items, spec, one["key"], name))]
-    return page(
-        "sheet.html.j2", items.text, title=_title(items, spec, one), unit=unit, content=items.results.content,
-        name=stage_name(items.stage, items.text), lead=said[0] if said else "", said=[paragraph(one) for one in said[1:]],
-        tables=tables, home=f"{items.stem}.{items.text.lang}.html", others=others, css=style() + _sheet_css(),
-        hidden=items.mask is not str,
-    )  # fmt: skip
+    return {"title": _title(items, spec, one), "lead": said[0] if said else "", "said": [paragraph(one) for one in said[1:]],
+            "tables": tables}  # fmt: skip
+
+
+def inside(items: Items) -> list[dict[str, Any]]:
+    """Return what each page of a stage's sheets shows in a bundle, with its anchor."""
+    return [
+        {**_shown(items, spec, one), "anchor": anchor}
+        for spec in items.results.sheets for anchor, one in zip(_anchors(items, spec), spec["pages"], strict=True)
+    ]  # fmt: skip
 
 
 def _title(items: Items, spec: dict, one: dict) -> str:

@@ -1,5 +1,6 @@
 """A team's page: its own rows, one printed sheet at its fullest, nothing of what it is told acts."""
 
+import base64
 import json
 import re
 import subprocess
@@ -14,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from salesloop.book import Book
 from salesloop.metrics.execution import say, sheets
 from salesloop.params import UnitConfig
+from salesloop.report import make_bundle
 from salesloop.report.render import render_sheets, render_stage
 from salesloop.results import MIME, Stage
 from tests.report.browser import _FLAGS, CHROMIUM, needs_chromium
@@ -124,3 +126,39 @@ def test_what_an_earlier_version_wrote_is_said_to_be_so_and_stops_no_page(said, 
     file.write_text(json.dumps(content), encoding="utf-8")
     page = next(iter(render_sheets("50_execution.ipynb", tmp_path / "results", "en", config).values()))
     assert f"Written by an earlier version ({said[0]})" in page
+
+
+def bundled(folder, monkeypatch, **options) -> str:
+    """Return a bundle of a month whose execution page leads to two teams' sheets and a workbook."""
+    config = saved(folder, "华东", "West", monkeypatch=monkeypatch)
+    stage = Stage("execution", Book.from_tables({}, period="2026-10", config=config), folder / "results")
+    stage.content = json.loads((folder / "results" / "execution.json").read_text(encoding="utf-8"))
+    rows = pd.DataFrame({"id": ["a"], "what": ["=1+1"], "owner": ["Bartholomew Featherstone 1"]})
+    stage.workbook("to_edit", rows, plan="actions", title="execution.table.to_edit")
+    stage.save()
+    marks = [
+        {"stage": "execution", "kind": kind, "name": name, "index": None}
+        for kind, name in (("sheets", "team"), ("workbook", "to_edit"))
+    ]
+    cells = [new_code_cell("stage", outputs=[new_output("display_data", {MIME: mark})]) for mark in marks]
+    nbformat.write(
+        new_notebook(cells=cells, metadata={"salesloop": {"stage": "execution"}}), folder / "50_execution.ipynb"
+    )
+    return make_bundle(folder, "en", config, **options)
+
+
+def test_a_bundle_holds_the_sheets_and_the_workbook_that_its_page_speaks_of(tmp_path, monkeypatch):
+    html = bundled(tmp_path, monkeypatch)
+    places = re.findall(r'<a href="#(page-execution-team-\d)">([^<]+)</a>', html)
+    assert [name for _, name in places] == ["West: sheet for the meeting", "华东: sheet for the meeting"]
+    assert set(re.findall(r'href="#([^"]+)"', html)) <= set(re.findall(r'id="([^"]+)"', html))
+    name, inside = re.search(r'<a download="([^"]+)" href="data:[\w./-]+;base64,([^"]+)">', html).groups()
+    assert name == "actions_2026-10_execution.xlsx"
+    assert base64.b64decode(inside) == (tmp_path / "results" / "execution" / name).read_bytes()
+
+
+def test_a_bundle_without_names_says_where_the_workbook_lies(tmp_path, monkeypatch):
+    html = bundled(tmp_path, monkeypatch, hide_names=True)
+    assert "Bartholomew" not in html and "download=" not in html
+    assert "It stands beside the report, in results/execution/actions_2026-10_execution.xlsx." in html
+    assert html.count(": sheet for the meeting</h2>") == 2
