@@ -69,12 +69,14 @@ class Company(Unit):
         """Start the command line in a process group of its own."""
         path = [str(PROJECT / "tests" / "run" / "armed")] if armed else []
         env = {**os.environ, "PYTHONPATH": os.pathsep.join([*path, str(PROJECT)]), "PYTHONUNBUFFERED": "1"}
+        env |= {"ARMED_COMMAND": "1"} if armed else {}
         return subprocess.Popen([sys.executable, "-m", "salesloop", *words], env=env, cwd=self.root, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, **options)  # fmt: skip
 
-    def order(self, process: str = "", at: int = 0) -> None:
-        """Say at which change of which process the next armed run is killed."""
-        (self.beside / "moment.json").write_text(json.dumps({"process": process, "at": at}), encoding="ascii")
+    def order(self, process: str = "", at: int = 0, *, calls: bool = False) -> None:
+        """Say at which change of which process the next armed command is killed; `calls` of the store may count as well."""
+        told = {"process": process, "at": at, "calls": calls}
+        (self.beside / "moment.json").write_text(json.dumps(told), encoding="ascii")
 
     def changes(self, process: str) -> list[str]:
         """Return what a process of the last armed run changed, in order."""

@@ -1,8 +1,7 @@
-"""Runs in a process of their own, to be stopped from outside; called by test_stopping.py."""
+"""Runs in a process of their own, killed at random moments; called by test_stopping.py."""
 
 import os
 import random
-import resource
 import signal
 import sys
 import time
@@ -16,21 +15,6 @@ def unit_in(root: str) -> Unit:
     made = Unit.__new__(Unit)
     made.root, made.name, made.period = Path(root), "acme", "2026-10"
     return made
-
-
-def plain_run(root: str) -> int:
-    """Run as the command line does and return the exit code."""
-    from salesloop import cli, months
-
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in a shell's background is begun without
-    months.report = lambda unit, period, **_: unit_in(root).run(out=lambda line: print(line, flush=True))
-    return cli.main(["report", "--unit", "acme", "--period", "2026-10"])
-
-
-def small_files(root: str) -> int:
-    """Run while no file may grow past 20 kB, as on a disk that is full."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-    return plain_run(root)
 
 
 def _without_processes() -> None:
@@ -80,4 +64,4 @@ def killed_often(root: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(globals()[sys.argv[1]](sys.argv[2]))
+    sys.exit(killed_often(sys.argv[1]))
