@@ -5,7 +5,7 @@ def __getattr__(name: str):
     """Load what an analyst asks for only when it is asked for, so that commands start quickly."""
     homes = {
         "open_book": "book",
-        "history": "book",
+        "history": "published",
         "Book": "book",
         "open_stage": "results",
         "scenario": "metrics.whatif",

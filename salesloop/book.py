@@ -11,14 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from salesloop import paths, periods
+from salesloop import frozen, paths, periods
 from salesloop.errors import ParameterError
 from salesloop.params import PeriodParams, UnitConfig, load_period, load_unit
-from salesloop.schema import TABLES, table
+from salesloop.schema import LEVELS, TABLES, table
 
-_KINDS = {"date": "datetime64[us]", "time": "datetime64[us]", "money": "float64", "rate": "float64",
-          "number": "float64", "count": "float64"}  # fmt: skip
-_ACCOUNT_COLUMNS = ("industry", "country", "size_band", "key_account")
 _SEGMENTS = ("region", "team", "segment", "industry", "product", "lead_source", "sales_channel", "type", "size_band")
 _MOST_VALUES = 40
 
@@ -89,8 +86,13 @@ class Book:
             Only these columns.
         """
         if name not in self._read:
-            self._read[name] = _typed(name, self._raw(name))
+            self._read[name] = frozen.typed(name, self._raw(name))
         frame = self._read[name]
+        if absent := sorted({str(column) for column in columns or ()} - set(frame.columns)):
+            raise ParameterError(
+                f"table {name}", found=f"no column {', '.join(absent)[:80]}", allowed=", ".join(frame.columns),
+                next_step="take some of these columns",
+            )  # fmt: skip
         return frame[list(columns)].copy() if columns is not None else frame.copy()
 
     @cached_property
@@ -103,7 +105,7 @@ class Book:
         if self._folder is None or name in self._tables:
             return self._tables.get(name, pd.DataFrame())
         file = self._folder / f"{name}.parquet"
-        return self._local(name, _parquet(file) if file.is_file() else pd.DataFrame())
+        return self._local(name, frozen.read(file) if file.is_file() else pd.DataFrame())
 
     def _local(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
         """Turn stored UTC times into the unit's local times and put home money in `amount`."""
@@ -134,7 +136,7 @@ class Book:
         deals["rep"] = credited["rep"].fillna(deals["owner"]).fillna(deals["owner_id"])
         deals["team"], deals["manager"] = credited["team"], credited["manager"]
         deals["region"] = credited["region"].fillna(deals["region"])
-        deals = _with_accounts(deals, self.table("accounts"))
+        deals = frozen.with_accounts(deals, self.table("accounts"))
         return self._named_segments(deals)
 
     def _named_segments(self, deals: pd.DataFrame) -> pd.DataFrame:
@@ -188,12 +190,25 @@ class Book:
         """Return a measure's value and count for a scope such as ``"company"`` or ``"team:North"`` over some months.
 
         NaN and 0 where the data do not carry the measure.
+
+        Raises
+        ------
+        ParameterError
+            The scope is none, or a month is none.
         """
         from salesloop.metrics import measures
 
         if measure not in (*measures.ADDITIVE, *measures.RATES, *self.config.measures):
             return float("nan"), 0
-        level, _, name = scope.partition(":")
+        level, _, name = str(scope).partition(":")
+        if level not in LEVELS:
+            raise ParameterError(
+                "scope", found=repr(scope)[:60], allowed="company, or region:, team: or rep: with a name",
+                next_step='write it as "team:North"',
+            )  # fmt: skip
+        months = [
+            periods.parse_period(month) for month in ([months] if isinstance(months, (str, pd.Period)) else months)
+        ]
         facts, key = self._dated(measure), (measure, level)
         if key not in self._sums:
             self._sums[key] = measures.monthly(facts, level) if len(facts) else {}
@@ -261,59 +276,8 @@ class Book:
         return f"Book({self.unit!r}, {str(self.period)!r}, as_of={self.as_of}, state_known={self.state_known!r})"
 
 
-def _parquet(file: Path) -> pd.DataFrame:
-    """Read a frozen table; exact money becomes the nearest float, days become times."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    whole = pq.read_table(file)
-    money = [field.name for field in whole.schema if pa.types.is_decimal(field.type)]
-    for name in money:
-        whole = whole.set_column(whole.schema.get_field_index(name), name, whole[name].cast(pa.float64()))
-    words = {field.name for field in whole.schema if pa.types.is_string(field.type)}
-    rest = whole.drop_columns(sorted(words)).to_pandas(date_as_object=False)
-    made = [pd.Series(whole[c].to_numpy(), dtype=object) if c in words else rest[c] for c in whole.column_names]
-    frame = pd.DataFrame(dict(zip(whole.column_names, made, strict=True)))
-    for name in money:
-        frame[name] = (frame[name] * 100).round() / 100
-    return frame
-
-
 def _day(text: object) -> dt.date | None:
     return dt.date.fromisoformat(str(text)[:10]) if text else None
-
-
-def _typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Give a frame all the columns of its table, home money in `amount`, and NumPy types."""
-    frame = frame.copy()
-    if "amount_home" in frame:
-        frame["amount_original"] = frame["amount"].astype("float64")
-        frame["amount"] = frame.pop("amount_home")
-    elif name in TABLES and "amount" in TABLES[name].of_type("money") and "amount_original" not in frame:
-        frame["amount_original"] = frame.get("amount")
-    for column in TABLES[name].columns.values() if name in TABLES else ():
-        if column.name not in frame:
-            frame[column.name] = None
-        kind = _KINDS.get(column.type, "object")
-        frame[column.name] = _cast(frame[column.name], kind)
-    if "amount_original" in frame:
-        frame["amount_original"] = frame["amount_original"].astype("float64")
-    return frame
-
-
-def _cast(values: pd.Series, kind: str) -> pd.Series:
-    if kind.startswith("datetime"):
-        return pd.to_datetime(values).astype(kind)
-    return values.astype(object).where(values.notna(), None) if kind == "object" else values.astype(kind)
-
-
-def _with_accounts(deals: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
-    accounts = accounts.drop_duplicates("account_id").set_index("account_id")
-    for column in _ACCOUNT_COLUMNS:
-        deals[column] = deals["account_id"].map(accounts[column])
-    for column in ("segment", "region"):
-        deals[column] = deals[column].fillna(deals["account_id"].map(accounts[column]))
-    return deals
 
 
 def frozen_periods(unit: str) -> list[pd.Period]:
@@ -340,7 +304,7 @@ def open_book(unit: str = "demo", period: str | pd.Period = "latest", as_of: dt.
         The unit is unknown, or the period is not frozen.
     """
     config, have = load_unit(unit), frozen_periods(unit)
-    day = dt.date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    day = _asked_day(as_of)
     month = have[-1] if period in ("latest", None, "") and have else None
     month = month or (periods.parse_period(period) if period not in ("latest", None, "") else None)
     folder = paths.snapshot(unit, str(month) if day is None else f"{month}@{day}")
@@ -354,31 +318,12 @@ def open_book(unit: str = "demo", period: str | pd.Period = "latest", as_of: dt.
     return Book(config=config, period=month, params=load_period(unit, month), as_of=day, meta=meta, folder=folder)
 
 
-def history(result: str, unit: str = "demo") -> pd.DataFrame:
-    """Return a named result over all published periods, for exploring.
-
-    Parameters
-    ----------
-    result : str
-        ``"stage.value"`` such as ``"forecast.bookings_next"``, or ``"stage.table"`` such as ``"kpi.scorecard"``.
-
-    Returns
-    -------
-    DataFrame
-        One row a period with value, n, low, high, confidence and uom; for a table its rows with ``made_in``.
-    """
-    stage, _, name = result.partition(".")
-    rows: list[pd.DataFrame] = []
-    for file in sorted(paths.reports(unit).glob(f"????-??/results/{stage}.json")):
-        found, period = json.loads(file.read_text(encoding="utf-8")), file.parent.parent.name
-        if name in found["values"]:
-            rows.append(pd.DataFrame([{"period": period, **found["values"][name]}]))
-        elif name in found["tables"]:
-            frame = pd.read_parquet(file.parent / found["tables"][name]["file"])
-            rows.append(frame.assign(made_in=period))
-    if not rows:
+def _asked_day(as_of: dt.date | str | None) -> dt.date | None:
+    """Return the day of a check-in, if one was asked for."""
+    try:
+        return dt.date.fromisoformat(str(as_of)[:10]) if as_of is not None else None
+    except ValueError:
         raise ParameterError(
-            f"result {str(result)[:60]!r}", found="in no published period", allowed="stage.name, such as forecast.bookings_next",
-            next_step=f"make report UNIT={unit}, or look up the name in its results",
-        )  # fmt: skip
-    return pd.concat(rows, ignore_index=True)
+            "as_of", found=repr(as_of)[:20], allowed="a day of the calendar, such as 2026-10-14",
+            next_step="name such a day, or leave as_of out",
+        ) from None  # fmt: skip

@@ -262,7 +262,13 @@ def units() -> list[str]:
 def check_name(unit: str) -> None:
     """Refuse a name that cannot be a unit's."""
     text = str(unit)
-    if not text.replace("-", "").replace("_", "").isalnum() or not text.isascii() or len(text) > 40 or text[0] in "-_":
+    if (
+        not isinstance(unit, str)
+        or not text.replace("-", "").replace("_", "").isalnum()
+        or not text.isascii()
+        or len(text) > 40
+        or text[0] in "-_"
+    ):
         raise ParameterError(
             "UNIT", found=repr(text[:40]), allowed="up to 40 letters, digits, - and _, such as acme or north-2",
             next_step="name the unit again, e.g. UNIT=acme",
@@ -271,8 +277,8 @@ def check_name(unit: str) -> None:
 
 def load_unit(unit: str) -> UnitConfig:
     """Return a unit's configuration; an unknown unit is named with those that exist."""
-    file = paths.params(unit) / "unit.yml"
     check_name(unit)
+    file = paths.params(unit) / "unit.yml"
     if not file.is_file():
         near = difflib.get_close_matches(str(unit), units(), n=1)
         hint = f"did you mean {near[0]}? else " if near else ""

@@ -12,14 +12,13 @@ from typing import Any
 
 import pandas as pd
 
-from salesloop import paths, whole
+from salesloop import kept, paths, whole
 from salesloop.book import Book, open_book
 from salesloop.errors import StageError
-from salesloop.messages import KINDS, Text, plain
+from salesloop.messages import Text, plain
 
 MIME = "application/vnd.salesloop+json"
 OUT = "SALESLOOP_OUT"
-_CENT_KINDS = {"money", "money_exact"}
 _SHOWN_ROWS = 12
 
 
@@ -85,7 +84,11 @@ class Stage:
         """Keep a named value with its unit of measurement, count and interval; NaN is kept as undefined."""
         row = {"value": value, "uom": uom, "n": n, "low": low, "high": high, "confidence": confidence}
         cents = uom == self.book.currency
-        made = {key: _number(found, cents and key in ("value", "low", "high")) for key, found in row.items()}
+        made = {
+            key: found if key == "uom"
+            else kept.number(f"{self.name}.{name}: {key}", found, cents and key in ("value", "low", "high"))
+            for key, found in row.items()
+        }  # fmt: skip
         self._new("values", name)[name] = made
 
     def table(
@@ -112,17 +115,9 @@ class Stage:
             What the heading's message is filled with.
         """
         formats = dict(formats or {})
-        unknown = {kind for kind in formats.values() if kind not in KINDS}
-        absent = [column for column in [*formats, *(columns or ())] if column not in frame]
-        if unknown or absent:
-            raise StageError(
-                f"table {self.name}.{name}", found=", ".join([*map(repr, sorted(unknown)), *(f"no column {one!r}" for one in absent)]),
-                allowed=f"formats {', '.join(KINDS)}; the table's own columns",
-                next_step="correct formats and columns in the notebook",
-            )  # fmt: skip
+        frame = kept.frame(f"{self.name}.{name}", frame, formats, columns or ())
         told = {key: plain(value) for key, value in (values or {}).items()}
         self._message(title, **told)
-        frame = _rounded(frame.reset_index(drop=True), formats)
         spec = {"title": title, "formats": formats, "columns": list(columns or frame.columns), "shown": show}
         if told:
             spec["values"] = told
@@ -197,7 +192,7 @@ class Stage:
 
     def keep(self, name: str, frame: pd.DataFrame) -> None:
         """Keep a table for later stages as Parquet only: draws, fitted state."""
-        self._new("tables", name)[name] = {**self._write(name, frame.reset_index(drop=True), csv=False), "shown": False}
+        self._new("tables", name)[name] = {**self._write(name, self._frame(name, frame), csv=False), "shown": False}
 
     def figure(
         self,
@@ -219,7 +214,7 @@ class Stage:
         self._message(title, **told), self._message(alt, **told)
         table = f"figure_{name}"
         self._new("tables", table)[table] = {
-            **self._write(table, frame.reset_index(drop=True), csv=False),
+            **self._write(table, self._frame(table, frame), csv=False),
             "shown": False,
         }
         spec: dict[str, Any] = {
@@ -245,15 +240,30 @@ class Stage:
 
     def tell(self, *sentences: tuple[str, Mapping[str, object]]) -> None:
         """Keep sentences that a metric function chose: each its message id and its values."""
-        for message, values in sentences:
-            self.say(message, **values)
+        for one in sentences:
+            if not isinstance(one, tuple) or len(one) != 2:
+                raise StageError(
+                    f"sentence of {self.name}", found=f"a {type(one).__name__}", allowed="a message id and its values",
+                    next_step="give stage.tell what a say function returns; several with a star before",
+                )  # fmt: skip
+            self.say(one[0], **one[1])
 
     def save(self) -> None:
         """Write the results in one step; the last cell of every notebook."""
-        told = json.dumps(self.content, ensure_ascii=False, indent=1, allow_nan=False)
+        try:
+            told = json.dumps(self.content, ensure_ascii=False, indent=1, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise StageError(
+                f"results of {self.name}", found=f"what JSON cannot hold ({type(error).__name__}) in a sentence or a heading",
+                allowed="numbers, texts and days", next_step="correct what the notebook fills its messages with",
+            ) from None  # fmt: skip
         whole.write(self.folder / f"{self.name}.json", told)
 
+    def _frame(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
+        return kept.frame(f"{self.name}.{name}", frame)
+
     def _new(self, kind: str, name: str) -> dict:
+        kept.check_name(kind.removesuffix("s"), name)
         if name in self.content[kind]:
             raise StageError(
                 f"{self.name}.{name}", found=f"two {kind} of this name", allowed="one",
@@ -276,15 +286,7 @@ class Stage:
         return self.folder / self.name / name
 
     def _write(self, name: str, frame: pd.DataFrame, *, csv: bool) -> dict[str, Any]:
-        frame = frame.copy()
-        for column in frame.columns:
-            if isinstance(frame[column].dtype, pd.PeriodDtype):
-                frame[column] = frame[column].astype(str)
-        frame.to_parquet(self._draft(f"{name}.parquet"), index=False)
-        if csv:
-            _formula_safe(frame).to_csv(
-                self._draft(f"{name}.csv"), index=False, encoding="utf-8-sig", lineterminator="\n"
-            )
+        kept.write(f"{self.name}.{name}", frame, self._draft(f"{name}.parquet"), csv=csv)
         return {"file": f"{self.name}/{name}.parquet", "rows": len(frame)}
 
     def _preview(self, frame: pd.DataFrame, spec: dict) -> dict[str, str]:
@@ -316,32 +318,10 @@ def open_stage(stage: str, unit: str = "demo", period: str = "latest", as_of: st
     unit, period, as_of : str
         Whose book; the month or ``"latest"``; the day of a check-in.
     """
+    kept.check_name("stage", stage)
     book = open_book(unit, period, as_of)
     out = os.environ.get(OUT)
     if out:
         return Stage(stage, book, Path(out) / "results")
     scratch = paths.reports(unit) / "_scratch" / str(book.period) / "results"
     return Stage(stage, book, scratch, published=paths.reports(unit, str(book.period)) / "results")
-
-
-def _number(value: Any, cents: bool) -> Any:
-    value = plain(value)
-    return round(value, 2) + 0.0 if cents and isinstance(value, float) else value
-
-
-def _rounded(frame: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataFrame:
-    money = [column for column, kind in formats.items() if kind in _CENT_KINDS]
-    frame = frame.copy()
-    for column in money:
-        frame[column] = pd.to_numeric(frame[column]).astype("float64").round(2) + 0.0
-    return frame
-
-
-def _formula_safe(frame: pd.DataFrame) -> pd.DataFrame:
-    """Put an apostrophe before text that a spreadsheet would take for a formula."""
-    frame = frame.copy()
-    for column in frame.columns:
-        if frame[column].dtype == object or isinstance(frame[column].dtype, (pd.StringDtype, pd.CategoricalDtype)):
-            frame[column] = [f"'{v}" if isinstance(v, str) and v[:1] in ("=", "+", "-", "@", "\t", "\r") else v
-                             for v in frame[column]]  # fmt: skip
-    return frame

@@ -55,7 +55,19 @@ OUTSIDE = (
 @pytest.mark.parametrize(
     ("area", "forbidden"),
     [
-        ("metrics/", ("salesloop.plots", "salesloop.style", "matplotlib", "duckdb", "papermill", "jinja2", *OUTSIDE)),
+        (
+            "metrics/",
+            (
+                "salesloop.plots",
+                "salesloop.style",
+                "salesloop.canvas",
+                "matplotlib",
+                "duckdb",
+                "papermill",
+                "jinja2",
+                *OUTSIDE,
+            ),
+        ),
         ("plots/", ("salesloop.metrics", "duckdb", "papermill", *OUTSIDE)),
         ("sources/", ("salesloop.metrics", "salesloop.report", "salesloop.run", "matplotlib")),
         ("store", ("salesloop.metrics", "salesloop.report", "salesloop.run", "matplotlib")),
