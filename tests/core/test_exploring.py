@@ -87,7 +87,13 @@ def test_a_book_says_what_it_holds(book, asked, told):
 
 
 def test_a_month_may_be_named_as_text():
-    deal = {"opportunity_id": "D1", "status": "won", "amount": 9.0, "closed_on": "2026-10-07", "created_at": "2026-09-01"}
+    deal = {
+        "opportunity_id": "D1",
+        "status": "won",
+        "amount": 9.0,
+        "closed_on": "2026-10-07",
+        "created_at": "2026-09-01",
+    }
     book = Book.from_tables({"opportunities": pd.DataFrame([deal])}, period="2026-10")
     assert book.actual("bookings", "company", "2026-10") == (9.0, 1)
     assert book.actual("bookings", "company", [book.period]) == (9.0, 1)
