@@ -49,17 +49,24 @@ def tables() -> dict[str, pd.DataFrame]:
 
 def run(stage: Any) -> tuple[dict[str, float], dict[str, Any]]:
     """Run the notebook's cells on a stage and return the CPU seconds of each, and what they left behind."""
-    from salesloop import ledger
-    from salesloop.metrics import forecast
-
-    names: dict[str, Any] = {"stage": stage, "book": stage.book, "ledger": ledger, "forecast": forecast}
+    names: dict[str, Any] = {"stage": stage, "book": stage.book}
     spent = {}
     for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] == "code" and cell["id"] not in ("parameters", "open"):
-            used = time.process_time()
-            exec("".join(cell["source"]), names)
-            spent[cell["id"]] = time.process_time() - used
+        source = "".join(cell["source"])
+        if cell["cell_type"] != "code" or cell["id"] == "parameters":
+            continue
+        if cell["id"] == "open":
+            exec(_imports(source), names)
+            continue
+        used = time.process_time()
+        exec(source, names)
+        spent[cell["id"]] = time.process_time() - used
     return spent, names
+
+
+def _imports(source: str) -> str:
+    """Return the import lines of a cell."""
+    return "\n".join(line for line in source.splitlines() if line.startswith(("import ", "from ")))
 
 
 def main(arguments: list[str] | None = None) -> list[dict]:
