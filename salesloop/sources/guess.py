@@ -21,6 +21,7 @@ HELP_TYPES = {
 }  # fmt: skip
 _MOST_WORDS = 200
 _FEW = 0.05
+_ORDERS = ("dmy", "mdy", "ymd")
 _PAIRS = (("created_at", "closed_on"), ("created_at", "modified_at"), ("created_at", "_modified_at"), ("_start", "_end"),
           ("from_on", "to_on"), ("started_on", "left_on"), ("created_at", "converted_at"), ("created_at", "expected_close"))  # fmt: skip
 
@@ -70,17 +71,10 @@ def dates(sheet: Sheet, entry: FileMapping, notes: Notes, elsewhere: dict[str, s
              for label in dict.fromkeys([*labels_of(entry, "date", "time").values(), *entry.entered, *entry.left])
              if label in sheet.cells}  # fmt: skip
     found = {label: order for label, order in found.items() if order.word is not None}
-    for label, order in found.items():
-        if order.word in ("dmy", "mdy", "ymd"):
-            said = entry.dates.get(label)
-            if said not in (None, ASK, order.word) and _must(sheet, label, order.word):
-                notes.assumptions.append(
-                    f"{entry.file}: {label!r} is {order.word}; the mapping's {said} has impossible days"
-                )
-            entry.dates = {**entry.dates, label: order.word}  # type: ignore[dict-item]
+    _certain(sheet, entry, notes, {label: str(order.word) for label, order in found.items() if order.word in _ORDERS})
     sure: dict[str, set[str]] = {}
     for order in found.values():
-        if order.word in ("dmy", "mdy", "ymd"):
+        if order.word in _ORDERS:
             sure.setdefault(order.separator, set()).add(order.word)
     open_labels = [label for label, order in found.items()
                    if order.word in ("", "mixed") and entry.dates.get(label) in (None, ASK)]  # fmt: skip
@@ -108,17 +102,23 @@ def dates(sheet: Sheet, entry: FileMapping, notes: Notes, elsewhere: dict[str, s
         if word:
             notes.assumptions.append(f"{entry.file}: {label!r} is read as {word}, {why}")
         else:
-            both = (
-                "its texts mix both orders; best export it again with days such as 2026-06-30, else: "
-                if found[label].word == "mixed"
-                else ""
-            )
-            notes.ask(entry, f"dates.{label}", f"{both}is {label!r} day before month (dmy) or month before day (mdy)?")
+            both = "its texts mix both orders; best export it again with days such as 2026-06-30, else: "
+            mixed = both if found[label].word == "mixed" else ""
+            notes.ask(entry, f"dates.{label}", f"{mixed}is {label!r} day before month (dmy) or month before day (mdy)?")
+
+
+def _certain(sheet: Sheet, entry: FileMapping, notes: Notes, words: dict[str, str]) -> None:
+    """Note the orders that impossible days decide, where need be against the mapping's word."""
+    for label, word in words.items():
+        said = entry.dates.get(label)
+        if said not in (None, ASK, word) and _must(sheet, label, word):
+            notes.assumptions.append(f"{entry.file}: {label!r} is {word}; the mapping's {said} has impossible days")
+        entry.dates = {**entry.dates, label: word}  # type: ignore[dict-item]
 
 
 def _must(sheet: Sheet, label: str, word: str) -> bool:
     texts = sheet.cells[label].dictionary
-    bad = {order: int((~moments.parse(texts, order=order).ok).sum()) for order in ("dmy", "mdy", "ymd")}
+    bad = {order: int((~moments.parse(texts, order=order).ok).sum()) for order in _ORDERS}
     return bad[word] <= min(bad.values())
 
 

@@ -11,21 +11,8 @@ from salesloop.metrics import brief
 from tests.metrics.brief_parts import NO_PLAN, NONE, OCT, ROW, Saved, facts, numbers, plan, stated
 
 GRADES = [
-    "id",
-    "kind",
-    "made_in",
-    "due",
-    "scope",
-    "measure",
-    "promised",
-    "low",
-    "high",
-    "actual",
-    "error",
-    "outcome",
-    "n",
-    "uom",
-]
+    "id", "kind", "made_in", "due", "scope", "measure", "promised", "low", "high", "actual", "error", "outcome", "n", "uom",
+]  # fmt: skip
 
 
 def review(outcome="inside", actual=100.0, n=1):

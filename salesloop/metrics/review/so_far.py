@@ -5,19 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 HISTORY = (
-    "id",
-    "kind",
-    "made_in",
-    "due",
-    "scope",
-    "measure",
-    "promised",
-    "low",
-    "high",
-    "actual",
-    "outcome",
-    "graded_in",
-)
+    "id", "kind", "made_in", "due", "scope", "measure", "promised", "low", "high", "actual", "outcome", "graded_in",
+)  # fmt: skip
 LEAD_FORMATS = {"lead_months": "count", "n": "count", "wape": "percent", "bias": "percent", "inside": "percent"}
 
 
