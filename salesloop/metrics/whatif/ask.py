@@ -43,8 +43,8 @@ def scenario(book: Any, asked: dict[str, Any] | list[dict[str, Any]], *, sim: Si
     Raises
     ------
     ParameterError
-        A lever, a stage, a column or a value that is not known; all problems at once.
-        Or there are too few closed deals to simulate from.
+        A lever, a stage, a column or a value is not known (all problems at once), or there are too few closed deals to
+        simulate from.
     """
     if sim is None:
         known = book.deals()
